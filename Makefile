@@ -1,0 +1,54 @@
+# armature: GNU make. `make help` lists the targets; each group lives in mk/*.mk.
+CC      ?= cc
+BUILD   ?= build
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+
+PKG_LIST := json-c libseccomp slirp zlib
+OPT      ?= -O2
+SAN      ?=
+WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
+            -Wmissing-prototypes -Wvla
+CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DARMATURE_VERSION='"0.1.0"'
+CFLAGS   += -std=gnu11 -g $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -pthread -MMD -MP
+LDFLAGS  += $(SAN) -pthread
+LDLIBS   += $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null) -lfdt -lm
+CPPFLAGS += $(shell pkg-config --cflags $(PKG_LIST) 2>/dev/null)
+
+MODULES  := common config devices devices/virtio dbt dbt/a64 dbt/x64 vmm
+SRCS     := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
+ASMS     := $(foreach m,$(MODULES),$(wildcard $(m)/*.S))
+OBJS     := $(SRCS:%.c=$(BUILD)/%.o) $(ASMS:%.S=$(BUILD)/%.o)
+LIBOBJS  := $(filter-out $(BUILD)/vmm/main.o,$(OBJS))
+
+.PHONY: all
+all: $(BUILD)/armature
+
+# Generated sources (decoder, rule tables) are prerequisites of every object: mk/*.mk add to GEN.
+GEN :=
+include $(sort $(wildcard mk/*.mk))
+
+$(BUILD)/armature: $(OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Everything but main(), for tests and tools.
+$(BUILD)/libarmature.a: $(LIBOBJS)
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c | $(GEN)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: %.S | $(GEN)
+	@mkdir -p $(@D)
+	@echo "  AS      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD) build-*
+
+-include $(OBJS:.o=.d)

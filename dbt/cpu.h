@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vCPU's state, internal to dbt. Translated code addresses it through rbp, which points at
+ * CPU_BIAS bytes into the struct, so that x0-x30 and SP are reached with 8-bit displacements.
+ *
+ * While translated code runs, some x registers (the register map of dbt/x64/regmap.h) live in host
+ * registers and the memory copy is stale. Every C function reached from translated code (helpers)
+ * is entered through a thunk that writes all of them back and reloads them afterwards: C always sees,
+ * and may change, the complete state here. `pc` is exact inside helpers.
+ */
+#ifndef ARMATURE_DBT_CPU_H
+#define ARMATURE_DBT_CPU_H
+
+#include <stdatomic.h>
+
+#include "common/types.h"
+#include "dbt/dbt.h"
+
+#define CPU_BIAS 128
+#define REG_SP	 31 /* x[31] is the current SP */
+
+struct dbt_view;
+
+/* PSTATE other than NZCV, unpacked. */
+struct a64_pstate {
+	u8 el;	  /* 0 or 1 */
+	u8 spsel; /* at EL1: 0 = SP_EL0, 1 = SP_EL1 */
+	u8 daif;  /* D=8 A=4 I=2 F=1 */
+	u8 pan, uao, dit, ssbs, btype, ss, il, tco, allint;
+};
+
+/* Banked and system registers with plain storage; grouped as in DDI 0487. */
+struct a64_sysregs {
+	u64 sp_el0, sp_el1; /* the one in use is stale: x[REG_SP] is current */
+	u64 elr_el1, spsr_el1, esr_el1, far_el1, vbar_el1, afsr0_el1, afsr1_el1, par_el1;
+	u64 sctlr_el1, actlr_el1, cpacr_el1, ttbr0_el1, ttbr1_el1, tcr_el1, mair_el1, amair_el1;
+	u64 contextidr_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cntkctl_el1, csselr_el1;
+	u64 mdscr_el1, osdlr_el1, oslsr_el1, osdtrrx_el1, osdtrtx_el1, oseccr_el1, mdccint_el1;
+	u64 dbgbvr[16], dbgbcr[16], dbgwvr[16], dbgwcr[16];
+	u64 dbgclaim;
+	u64 pmcr_el0, pmcntenset_el0, pmovsset_el0, pmselr_el0, pmccntr_off, pmccfiltr_el0,
+		pmintenset_el1, pmuserenr_el0;
+	u64 pmevcntr[6], pmevtyper[6];
+	u64 rndr_state;
+};
+
+struct dbt_vcpu {
+	u64 x[32]; /* x0-x30, current SP */
+
+	/* ---- hot, used by translated code ---- */
+	u64 page_va;		/* virtual address of the page being executed */
+	_Atomic u32 exit_req;	/* non-zero: polls leave to the dispatcher. EXIT_REQ_* */
+	u16 host_nzcv;		/* lahf<<8 | seto image, with CF = NOT C (as after x86 cmp) */
+	u8 excl_size;		/* exclusive monitor: bytes, 0 = open */
+	u8 in_code;		/* translated code is running (signal handler's test) */
+	u64 *ld_tab, *st_tab, *ex_tab; /* current view */
+	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
+	u64 ret_sp, c_sp;	/* saved host stack pointers */
+	u64 excl_va, excl_val[2];
+	u32 fpcr, fpsr;		/* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
+	u32 guest_mxcsr, host_mxcsr;
+	u64 pc;
+	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
+	u64 scratch[8];
+	_Alignas(64) u8 v[32][16]; /* vector registers, little endian */
+
+	/* ---- warm ---- */
+	struct a64_pstate ps;
+	struct a64_sysregs sys;
+	struct dbt_vm *vm;
+	struct dbt_view *view, *user_view;
+	unsigned index;
+	u64 mpidr;
+	_Atomic u32 irq_lines; /* enum dbt_irq bits */
+	_Atomic u32 kick;
+	bool wfi_wait;	       /* last exit was WFI */
+	u8 *ret_stack, *ret_stack_top;
+	u64 ret_sp_el0; /* EL0's return-stack pointer while EL1 runs, 0 = none */
+	struct dbt_exit *exit; /* being filled during dbt_vcpu_run */
+	int pending_exit;      /* -1 none, else enum dbt_exit_reason: leave dbt_vcpu_run */
+	void *thread_stack;
+	struct dbt_stats stats;
+};
+
+#define EXIT_REQ_IRQ	 BIT(0) /* re-evaluate interrupts */
+#define EXIT_REQ_KICK	 BIT(1)
+#define EXIT_REQ_QUIESCE BIT(2)
+#define EXIT_REQ_STEP	 BIT(3)
+
+/* What a helper tells its call site. */
+enum helper_result {
+	HELPER_NEXT = 0, /* go on with the next instruction */
+	HELPER_JUMP = 1, /* pc, pstate or translation context changed: back to the dispatcher */
+};
+typedef int (*helper_fn)(struct dbt_vcpu *cpu, u32 raw);
+
+/* N=8 Z=4 C=2 V=1 */
+u32 cpu_nzcv_get(const struct dbt_vcpu *cpu);
+void cpu_nzcv_set(struct dbt_vcpu *cpu, u32 nzcv);
+/* SPSR/PSTATE format (N bit 31 ...), all fields. */
+u32 cpu_pstate_get(const struct dbt_vcpu *cpu);
+
+/* Guest FPSR including MXCSR's sticky bits; writing FPCR recomputes guest_mxcsr. */
+u32 cpu_fpsr_get(const struct dbt_vcpu *cpu);
+void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr);
+void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr);
+
+/* ---- dbt/view.c: the flat tables ---- */
+/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR or PAN: selects views and table bases. */
+void view_switch(struct dbt_vcpu *cpu);
+/* TLB maintenance on the views of this VM. va: any address in the page. */
+void view_tlbi_all(struct dbt_vm *vm);
+void view_tlbi_asid(struct dbt_vm *vm, u16 asid);
+void view_tlbi_va(struct dbt_vm *vm, gva_t va, u16 asid, bool all_asids);
+/* IC IVAU / IC IALLU: drop translations of a physical page / of everything. */
+void code_invalidate_page(struct dbt_vm *vm, gpa_t gpa);
+void code_invalidate_all(struct dbt_vm *vm);
+
+/* ---- dbt/a64/mmu.c: stage-1 walks ---- */
+enum access { ACC_READ, ACC_WRITE, ACC_EXEC };
+struct walk {
+	u64 pa;		/* of the byte asked for */
+	u64 block;	/* bytes the leaf descriptor maps: the granule or a block, power of two */
+	bool r, w, x;	/* what the walking EL (and PAN) may do; w false while a dirty bit must be set first */
+	bool global;	/* nG = 0 */
+	bool device;	/* memory attributes are Device-* (or MMU off on non-RAM) */
+	u32 fault;	/* 0, or the fault's xFSC code (DFSC/IFSC, 6 bits) */
+};
+/*
+ * Translates `va` for `acc` at privilege `el` (0: EL0 or unprivileged access). Sets AF and the dirty
+ * state where TCR.HA/HD allow. On fault out->fault is set and -EFAULT returned; else 0.
+ */
+int mmu_walk(struct dbt_vcpu *cpu, gva_t va, enum access acc, unsigned el, struct walk *out);
+
+/* ---- dbt/a64/exception.c ---- */
+enum {
+	EC_UNKNOWN = 0x00, EC_WFX = 0x01, EC_FP = 0x07, EC_ILLEGAL = 0x0e, EC_SVC64 = 0x15,
+	EC_HVC64 = 0x16, EC_SMC64 = 0x17, EC_SYSREG = 0x18, EC_IABT_LOWER = 0x20, EC_IABT = 0x21,
+	EC_PC_ALIGN = 0x22, EC_DABT_LOWER = 0x24, EC_DABT = 0x25, EC_SP_ALIGN = 0x26, EC_FPE = 0x2c,
+	EC_SERROR = 0x2f, EC_BREAKPT_LOWER = 0x30, EC_BREAKPT = 0x31, EC_SSTEP_LOWER = 0x32,
+	EC_SSTEP = 0x33, EC_WATCHPT_LOWER = 0x34, EC_WATCHPT = 0x35, EC_BRK = 0x3c, EC_BTI = 0x0d,
+};
+/* Synchronous exception to EL1; preferred return address `elr`. Sets pc; caller returns HELPER_JUMP.
+ * `ec` as for "same EL" is turned into the _LOWER form when taken from EL0. */
+void a64_take_sync(struct dbt_vcpu *cpu, unsigned ec, u32 iss, u64 elr);
+/* Data/instruction abort with FAR; fsc = 6-bit fault status code. */
+void a64_take_dabt(struct dbt_vcpu *cpu, u64 far, u32 fsc, bool write, u64 elr);
+void a64_take_iabt(struct dbt_vcpu *cpu, u64 far, u32 fsc);
+/* Takes IRQ/FIQ/SError now when pending and unmasked: true if taken (pc changed). */
+bool a64_take_irq(struct dbt_vcpu *cpu);
+/* UNDEF at pc; logs under LOG_UNIMP with `why`. */
+void a64_take_undef(struct dbt_vcpu *cpu, const char *why);
+
+/* Instruction helpers (helper_fn), pc = the instruction. */
+int helper_undef(struct dbt_vcpu *cpu, u32 raw);
+int helper_svc(struct dbt_vcpu *cpu, u32 raw);
+int helper_hvc(struct dbt_vcpu *cpu, u32 raw);
+int helper_smc(struct dbt_vcpu *cpu, u32 raw);
+int helper_brk(struct dbt_vcpu *cpu, u32 raw);
+int helper_hlt(struct dbt_vcpu *cpu, u32 raw);
+int helper_eret(struct dbt_vcpu *cpu, u32 raw);
+int helper_mrs(struct dbt_vcpu *cpu, u32 raw);
+int helper_msr(struct dbt_vcpu *cpu, u32 raw);	   /* MSR register; HELPER_JUMP if context changed */
+int helper_msr_imm(struct dbt_vcpu *cpu, u32 raw); /* MSR immediate: DAIFSet/Clr, SPSel, PAN, ... */
+int helper_sys(struct dbt_vcpu *cpu, u32 raw);	   /* SYS/SYSL: IC, DC, AT, TLBI */
+int helper_wfi(struct dbt_vcpu *cpu, u32 raw);
+int helper_wfe(struct dbt_vcpu *cpu, u32 raw);
+int helper_isb(struct dbt_vcpu *cpu, u32 raw);
+/* Registers the translator may read and write in place: byte offset into struct dbt_vcpu of a 64-bit
+ * field with no side effect and always accessible at `el`, or -1. */
+int sysreg_plain_offset(u32 id, unsigned el, bool write);
+int sysreg_get(struct dbt_vcpu *cpu, u32 id, u64 *val); /* for dbt_vcpu_get_reg; no access checks */
+int sysreg_set(struct dbt_vcpu *cpu, u32 id, u64 val);
+
+/* ---- guest memory for helpers (dbt/mem.c): as the guest's own access at the current EL ---- */
+/*
+ * Reads/writes `size` (1..16) bytes at va; crossing pages and MMIO handled, element size `size` or 8 for
+ * 16. Returns HELPER_NEXT, or HELPER_JUMP when an exception was taken (nothing written).
+ */
+int mem_load(struct dbt_vcpu *cpu, gva_t va, void *dst, unsigned size, bool unpriv);
+int mem_store(struct dbt_vcpu *cpu, gva_t va, const void *src, unsigned size, bool unpriv);
+
+#endif
