@@ -41,6 +41,7 @@ enum vform { VF_RVM, VF_RVMI, VF_RM, VF_RMI, VF_VMI, VF_RVMR, VF_FMA, VF_CMP, VF
 #define VO_M16	  0x40
 #define VO_M8	  0x80
 #define VO_L256   0x100 /* ymm operation (vector temps only) */
+#define VO_REGXMM 0x200 /* V2G, V2GI: ModRM.reg is the vector, rm the GPR (vmovd 7E, vpextr) */
 
 #define VOP_DIGIT(n) ((n) << 4)
 
