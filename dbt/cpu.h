@@ -54,6 +54,7 @@ struct dbt_vcpu {
 	u8 excl_size;		/* exclusive monitor: bytes, 0 = open */
 	u8 in_code;		/* translated code is running (signal handler's test) */
 	u64 *ld_tab, *st_tab, *ex_tab; /* current view */
+	u64 st_index; /* (st_tab - ld_tab): added to the index for stores */
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;	/* saved host stack pointers */
 	u64 excl_va, excl_val[2];

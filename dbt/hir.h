@@ -245,6 +245,7 @@ struct tr {
 	struct hir_buf hir;
 	struct a64_insn insn[64];
 	u8 nzcv_live[64]; /* NZCV may be read after instruction i before it is redefined */
+	u8 span[64];	  /* guest instructions that the operations with insn index i stand for */
 	unsigned n;	  /* decoded instructions */
 	unsigned i;	  /* the one being built */
 	u32 page_off;	  /* byte offset of insn[0] in its page */

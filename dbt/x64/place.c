@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placement, tier 1: one forward pass over the block's HIR with the fixed register map. Temporaries
+ * get rax, rcx, rdx; guest flags stay in EFLAGS until something clobbers them while they are live.
+ */
+#include "dbt/x64/place_internal.h"
+
+#include <stdlib.h>
+
+#define SCRATCH_MASK (BIT(RAX) | BIT(RCX) | BIT(RDX))
+#define BLOCK_MARGIN 512 /* bytes one op may need at most, with its cold part */
+
+/* ---- registers ---- */
+
+int alloc_scratch(struct place *p)
+{
+	static const s8 order[] = {RAX, RCX, RDX};
+
+	for (unsigned k = 0; k < 3; k++) {
+		int r = order[k];
+
+		if (p->busy & BIT(r) || (r == RDX && p->ac.valid))
+			continue;
+		p->busy |= BIT(r);
+		p->op_busy |= BIT(r);
+		return r;
+	}
+	if (p->ac.valid && !(p->busy & BIT(RDX))) {
+		p->ac.valid = false; /* give up the page check: the next access does its own */
+		p->busy |= BIT(RDX);
+		p->op_busy |= BIT(RDX);
+		return RDX;
+	}
+	p->fail = "out of scratch registers";
+	return RAX;
+}
+
+/* A free scratch register for a temporary that outlives the op. */
+static int alloc_temp(struct place *p)
+{
+	int r = alloc_scratch(p);
+
+	p->op_busy &= ~BIT(r);
+	return r;
+}
+
+void take_reg(struct place *p, int reg)
+{
+	if (reg == RDX)
+		p->ac.valid = false;
+	if (!(p->busy & BIT(reg))) {
+		p->busy |= BIT(reg);
+		p->op_busy |= BIT(reg);
+		return;
+	}
+	for (unsigned t = 0; t < MAX_TEMPS; t++) {
+		int n;
+
+		if (p->treg[t] != reg)
+			continue;
+		n = alloc_temp(p);
+		x_mov_rr(&p->a, 8, n, reg);
+		p->treg[t] = (s8)n;
+		p->op_busy |= BIT(reg);
+		return;
+	}
+	p->fail = "fixed register is taken";
+}
+
+bool opnd_is_mem(const struct place *p, const struct hir_opnd *o)
+{
+	return o->kind == H_STATE || (o->kind == H_X && regmap_host[o->reg] < 0);
+}
+
+struct xop opnd_rm(struct place *p, const struct hir_opnd *o)
+{
+	switch (o->kind) {
+	case H_X:
+		if (regmap_host[o->reg] >= 0)
+			return xr(regmap_host[o->reg]);
+		return xm(RBP, X_OFF(o->reg));
+	case H_STATE: return xm(RBP, (s32)o->imm - CPU_BIAS);
+	case H_T:
+		if (p->treg[o->reg] < 0)
+			p->fail = "temporary read before it is written";
+		return xr(p->treg[o->reg]);
+	default: p->fail = "operand is neither register nor memory"; return xr(RAX);
+	}
+}
+
+bool imm_fits(const struct hir_opnd *o, unsigned w)
+{
+	return o->kind == H_IMM && (w < 8 || o->imm == (s32)o->imm);
+}
+
+/* Flag-neutral. */
+void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o)
+{
+	if (o->kind == H_IMM) {
+		x_mov_imm(&p->a, reg, w == 4 ? (u32)o->imm : (u64)o->imm);
+		return;
+	}
+	struct xop s = opnd_rm(p, o);
+
+	if (s.reg == reg && w == 8)
+		return;
+	x_mov_rm(&p->a, w, reg, s);
+}
+
+int src_reg(struct place *p, const struct hir_opnd *o, unsigned w)
+{
+	int r;
+
+	if (o->kind != H_IMM && !opnd_is_mem(p, o))
+		return opnd_rm(p, o).reg;
+	r = alloc_scratch(p);
+	load_to(p, w, r, o);
+	return r;
+}
+
+/* Register to compute `d` in. `reuse`, if given, is a source whose temporary may be taken over. */
+int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *reuse)
+{
+	if (d->kind == H_X && regmap_host[d->reg] >= 0)
+		return regmap_host[d->reg];
+	if (d->kind != H_T)
+		return alloc_scratch(p);
+	if (p->treg[d->reg] >= 0)
+		return p->treg[d->reg];
+	if (reuse && reuse->kind == H_T && p->tlast[reuse->reg] == p->i && p->treg[reuse->reg] >= 0) {
+		p->treg[d->reg] = p->treg[reuse->reg];
+		p->treg[reuse->reg] = -1;
+	} else {
+		p->treg[d->reg] = (s8)alloc_temp(p);
+	}
+	return p->treg[d->reg];
+}
+
+void dst_done(struct place *p, const struct hir_opnd *d, int reg)
+{
+	if (opnd_is_mem(p, d))
+		x_mov_mr(&p->a, 8, opnd_rm(p, d), reg);
+}
+
+bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y)
+{
+	return x->kind == y->kind && x->kind != H_NONE &&
+	       (x->kind == H_IMM || x->kind == H_STATE ? x->imm == y->imm : x->reg == y->reg);
+}
+
+/* ---- flags ---- */
+
+/* The image wants CF = NOT C. */
+static void flags_save(struct place *p)
+{
+	struct xasm *a = &p->a;
+	bool busy = p->busy & BIT(RAX);
+
+	if (p->pol_add) {
+		x8(a, 0xf5); /* cmc */
+		p->pol_add = false;
+	}
+	if (busy)
+		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
+	x8(a, 0x9f); /* lahf */
+	x_setcc(a, 0, xr(RAX));
+	x_mov_mr(a, 2, xm(RBP, CPU_OFF(host_nzcv)), RAX);
+	if (busy)
+		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
+	p->fl_mem = true;
+}
+
+static bool flags_needed(const struct place *p)
+{
+	return p->fl_live[p->i];
+}
+
+void flags_clobber(struct place *p)
+{
+	if (p->fl_eflags && !p->fl_mem && flags_needed(p))
+		flags_save(p);
+	p->fl_eflags = false;
+}
+
+void flags_to_mem(struct place *p)
+{
+	if (p->fl_eflags && !p->fl_mem)
+		flags_save(p);
+}
+
+void flags_defined(struct place *p, bool pol_add)
+{
+	p->fl_eflags = true;
+	p->fl_mem = false;
+	p->pol_add = pol_add;
+}
+
+#define NZCV_LO xm(RBP, CPU_OFF(host_nzcv))	/* V in bit 0 */
+#define NZCV_HI xm(RBP, CPU_OFF(host_nzcv) + 1) /* N 7, Z 6, NOT C 0 */
+
+/* Condition from the memory image; returns the x86 condition that says "true". */
+static unsigned cond_from_mem(struct place *p, unsigned cc)
+{
+	static const u8 bits[] = {0x40, 1, 0x80, 0, 0x41};
+	struct xasm *a = &p->a;
+	unsigned inv = cc & 1;
+	int s, t;
+
+	switch (cc >> 1) {
+	case 0: /* EQ */
+	case 2: /* MI */ x_test_i(a, 1, NZCV_HI, bits[cc >> 1]); return inv ? XCC_E : XCC_NE;
+	case 1: /* CS: NOT C clear */
+	case 4: /* HI: neither NOT C nor Z */
+		x_test_i(a, 1, NZCV_HI, bits[cc >> 1]);
+		return inv ? XCC_NE : XCC_E;
+	case 3: /* VS */ x_test_i(a, 1, NZCV_LO, 1); return inv ? XCC_E : XCC_NE;
+	case 5: /* GE: N == V */
+		s = alloc_scratch(p);
+		x_movx(a, 4, 1, false, s, NZCV_HI);
+		x_shift_i(a, 4, 5, xr(s), 7);
+		x_alu_rm(a, 1, XCMP, s, NZCV_LO);
+		break;
+	default: /* GT: N:Z == V:0 */
+		s = alloc_scratch(p);
+		t = alloc_scratch(p);
+		x_movx(a, 4, 1, false, s, NZCV_HI);
+		x_movx(a, 4, 1, false, t, NZCV_LO);
+		x_shift_i(a, 4, 5, xr(s), 6);
+		x_alu_rm(a, 4, XADD, t, xr(t));
+		x_alu_rm(a, 4, XCMP, s, xr(t));
+		break;
+	}
+	return inv ? XCC_NE : XCC_E;
+}
+
+unsigned flags_cond(struct place *p, unsigned cc)
+{
+	/* x86 condition with CF = NOT C, then with CF = C where it differs */
+	static const u8 map[14] = {XCC_E, XCC_NE, XCC_AE, XCC_B, XCC_S,	 XCC_NS, XCC_O,
+				   XCC_NO, XCC_A, XCC_BE, XCC_GE, XCC_L, XCC_G,	 XCC_LE};
+
+	if (!p->fl_eflags)
+		return cond_from_mem(p, cc);
+	if (p->pol_add && (cc == A64_CS || cc == A64_CC))
+		return map[cc] ^ 1;
+	if (p->pol_add && (cc == A64_HI || cc == A64_LS)) {
+		x8(&p->a, 0xf5);
+		p->pol_add = false;
+	}
+	return map[cc];
+}
+
+void flags_carry(struct place *p, bool want_add)
+{
+	struct xasm *a = &p->a;
+
+	if (p->fl_eflags) {
+		if (p->pol_add != want_add)
+			x8(a, 0xf5);
+		p->pol_add = want_add;
+		return;
+	}
+	x_op(a, 4, 0x0fba, 4, xm(RBP, CPU_OFF(host_nzcv)), 1); /* bt [nzcv], 8: CF = NOT C */
+	x8(a, 8);
+	if (want_add)
+		x8(a, 0xf5);
+}
+
+/* ---- liveness ---- */
+
+static bool reads_flags(const struct hir *h)
+{
+	switch (h->op) {
+	case HIR_ADC:
+	case HIR_SBC:
+	case HIR_CSEL:
+	case HIR_CSET:
+	case HIR_CSETM:
+	case HIR_CCMP:
+	case HIR_CCMN:
+	case HIR_GETNZCV:
+	case HIR_BCC:
+	case HIR_HELPER:
+	case HIR_HELPER_END: return true;
+	default: return false;
+	}
+}
+
+static bool defines_flags(const struct hir *h)
+{
+	return h->setf || h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_SETNZCV ||
+	       h->op == HIR_FCMPF;
+}
+
+static void analyse(struct place *p)
+{
+	struct tr *tr = p->tr;
+	bool live = tr->n ? tr->nzcv_live[tr->n - 1] : true;
+
+	if (p->vm->cfg.no_flag_liveness)
+		live = true;
+	memset(p->treg, -1, sizeof(p->treg));
+	memset(p->wreg, -1, sizeof(p->wreg));
+	for (unsigned i = tr->hir.n; i-- > 0;) {
+		const struct hir *h = &tr->hir.op[i];
+
+		p->fl_live[i] = live;
+		if (defines_flags(h))
+			live = p->vm->cfg.no_flag_liveness;
+		if (reads_flags(h))
+			live = true;
+	}
+}
+
+/* Last uses of the temporaries of ops [from, to), which share an insn index. */
+static void analyse_temps(struct place *p, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++) {
+		const struct hir *h = &p->tr->hir.op[i];
+		const struct hir_opnd *o[] = {&h->d, &h->a, &h->b, &h->c};
+
+		for (unsigned k = 0; k < 4; k++) {
+			if (o[k]->kind == H_T)
+				p->tlast[o[k]->reg] = (u16)i;
+			else if (o[k]->kind == H_W)
+				p->wlast[o[k]->reg] = (u16)i;
+		}
+	}
+}
+
+static void free_dead(struct place *p, const struct hir *h)
+{
+	const struct hir_opnd *o[] = {&h->d, &h->a, &h->b, &h->c};
+
+	for (unsigned k = 0; k < 4; k++) {
+		unsigned r = o[k]->reg;
+
+		if (o[k]->kind == H_T && p->tlast[r] == p->i && p->treg[r] >= 0) {
+			p->busy &= ~BIT(p->treg[r]);
+			p->treg[r] = -1;
+		} else if (o[k]->kind == H_W && p->wlast[r] == p->i && p->wreg[r] >= 0) {
+			p->vbusy &= ~BIT(p->wreg[r]);
+			p->wreg[r] = -1;
+		}
+	}
+	p->busy &= ~p->op_busy;
+	p->vbusy &= ~p->op_vbusy;
+	/* A register given up by take_reg may have been handed to a live temporary meanwhile. */
+	for (unsigned k = 0; k < 4; k++)
+		if (o[k]->kind == H_T && p->treg[o[k]->reg] >= 0)
+			p->busy |= BIT(p->treg[o[k]->reg]);
+	p->op_busy = p->op_vbusy = 0;
+}
+
+struct cold *cold_add(struct place *p, enum cold_kind kind)
+{
+	struct cold *c;
+
+	if (p->ncold == MAX_COLD) {
+		p->a.overflow = true;
+		p->ncold--;
+	}
+	c = &p->cold[p->ncold++];
+	memset(c, 0, sizeof(*c));
+	c->kind = (u8)kind;
+	return c;
+}
+
+/* BAILs of instruction `insn` rejoin here. */
+static void close_insn(struct place *p, unsigned insn)
+{
+	for (unsigned k = 0; k < p->ncold; k++)
+		if (p->cold[k].kind == COLD_BAIL && !p->cold[k].back && p->cold[k].insn == insn)
+			p->cold[k].back = p->a.p;
+}
+
+static void place_op(struct place *p, const struct hir *h)
+{
+	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 48 > p->a.end) {
+		p->a.overflow = true;
+		return;
+	}
+	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
+		p->fail = hir_op_name(h->op);
+	cache_note_write(p, h);
+	free_dead(p, h);
+}
+
+static void place_ops(struct place *p)
+{
+	struct tr *tr = p->tr;
+	unsigned from = 0;
+
+	while (from < tr->hir.n && !p->fail && !p->a.overflow) {
+		unsigned insn = tr->hir.op[from].insn, to = from + 1;
+
+		while (to < tr->hir.n && tr->hir.op[to].insn == insn)
+			to++;
+		analyse_temps(p, from, to);
+		for (p->i = from; p->i < to && !p->fail && !p->a.overflow; p->i++)
+			place_op(p, &tr->hir.op[p->i]);
+		close_insn(p, insn);
+		from = to;
+	}
+	p->i = tr->hir.n ? tr->hir.n - 1 : 0;
+}
+
+static _Thread_local struct place *place_buf;
+
+struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page, const char **why)
+{
+	struct place *p = place_buf;
+	struct block *b;
+	u8 *rw;
+
+	if (!p && !(p = place_buf = malloc(sizeof(*p)))) {
+		*why = "out of memory";
+		return NULL;
+	}
+	*why = NULL;
+	rw = code_reserve(vm, 32768);
+	b = (struct block *)rw;
+	memset(p, 0, offsetof(struct place, treg));
+	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
+	p->fl_eflags = p->pol_add = false;
+	p->fl_mem = true;
+	p->ac.valid = false;
+	p->ncold = p->nsites = 0;
+	p->vm = vm;
+	p->tr = tr;
+	p->page = page;
+	p->a.p = (u8 *)ALIGN_UP((u64)(rw + sizeof(*b)), 16);
+	p->a.end = rw + 32768 - MAX_SITES * sizeof(struct site) - 64;
+	p->a.to_rx = (s64)(vm->code_rx - vm->code_rw);
+	p->entry_rx = xasm_pc(&p->a);
+	analyse(p);
+	place_ops(p);
+	if (!p->fail && !p->a.overflow && !tr->ended)
+		place_fallthrough(p);
+	if (!p->fail && !p->a.overflow)
+		place_cold(p);
+	if (p->fail || p->a.overflow) {
+		*why = p->fail; /* NULL: too long, try fewer instructions */
+		return NULL;
+	}
+	*b = (struct block){
+		.page = page,
+		.host = (u32)p->entry_rx,
+		.host_end = (u32)xasm_pc(&p->a),
+		.page_off = (u16)tr->page_off,
+		.ninsns = (u8)tr->n,
+		.single = tr->single,
+		.nsites = p->nsites,
+	};
+	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
+	b->sites = (struct site *)p->a.p;
+	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));
+	code_commit(vm, b, p->a.p + p->nsites * sizeof(struct site));
+	return b;
+}

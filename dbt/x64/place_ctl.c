@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* Placement of control flow: exits, chaining, calls, helpers, and the cold part of the block. */
+#include "dbt/x64/place_internal.h"
+
+#include "dbt/translate.h"
+
+static bool in_page(s64 off)
+{
+	return off >= 0 && off < (s64)PAGE_SIZE;
+}
+
+/* Makes the rel32 at `field` lead to the translation at `off`, now or once it exists. */
+static void link_field(struct place *p, u8 *field, u32 off)
+{
+	u32 host = p->page->slots[off / 4];
+	struct cold *c;
+
+	if (off == p->tr->page_off && !p->tr->single)
+		host = (u32)p->entry_rx;
+	if (host != p->vm->t_lookup && !p->vm->cfg.no_chain) {
+		u32 rel = host - (u32)((u64)field + 4 + (u64)p->a.to_rx);
+
+		memcpy(field, &rel, 4);
+		return;
+	}
+	for (unsigned k = 0; k < p->ncold; k++) {
+		c = &p->cold[k];
+		if (c->kind == COLD_CHAIN && c->desc == off && c->from[0] == field)
+			return;
+	}
+	c = cold_add(p, COLD_CHAIN);
+	c->desc = off;
+	cold_from(c, field);
+}
+
+/* Jump through the exec table: rax = guest address. Clobbers rcx, rdx. */
+static void emit_indirect(struct place *p, bool checked, bool call)
+{
+	struct xasm *a = &p->a;
+	struct cold *c = cold_add(p, call ? COLD_BLR : COLD_INDIRECT);
+
+	if (!checked) {
+		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
+		cold_from(c, x_jcc_fwd(a, XCC_NE));
+		x_test_i(a, 1, xr(RAX), 3);
+		cold_from(c, x_jcc_fwd(a, XCC_NE));
+	}
+	x_rorx(a, 8, RCX, xr(RAX), 48);
+	x_shift_i(a, 8, 5, xr(RCX), 28);
+	x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(ex_tab)));
+	x_mov_rm(a, 8, RCX, xmi(RDX, RCX, 3, 0));
+	x_test_rr(a, 8, xr(RCX), RCX);
+	cold_from(c, x_jcc_fwd(a, XCC_E));
+	if (p->nsites < MAX_SITES)
+		p->site[p->nsites++] =
+			(struct site){.host = (u32)xasm_pc(a), .desc = (u32)DESC_INDIRECT};
+	else
+		a->overflow = true;
+	x_mov_rm(a, 4, RCX, xmi(RCX, RAX, 0, 0));
+	x_mov_rr(a, 8, RDX, RAX);
+	x_alu_i(a, 8, XAND, xr(RDX), -4096);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(page_va)), RDX);
+	if (call) {
+		/* the guest return address is in cpu->scratch[SCR_SITE] */
+		c->back = a->p;
+		x_op(a, 4, 0xff, 6, xm(RBP, CPU_OFF(scratch[SCR_SITE])), 0); /* push */
+		x_call_r(a, RCX);
+	} else {
+		x_jmp_r(a, RCX);
+	}
+}
+
+/* Leaves the block for page offset `off` (any page). */
+static void emit_goto(struct place *p, s64 off, bool poll)
+{
+	struct xasm *a = &p->a;
+
+	if (poll) {
+		struct cold *c = cold_add(p, COLD_POLL);
+
+		c->desc = (u32)off;
+		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
+		cold_from(c, x_jcc_fwd(a, XCC_NE));
+	}
+	if (in_page(off)) {
+		link_field(p, x_jmp_fwd(a), (u32)off);
+		return;
+	}
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
+	x_lea(a, 8, RAX, xm(RAX, (s32)off));
+	emit_indirect(p, true, false);
+}
+
+static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
+{
+	return off <= (s64)insn_off(p, h);
+}
+
+void place_fallthrough(struct place *p)
+{
+	p->ac.valid = false;
+	if (p->fl_live[p->i])
+		flags_to_mem(p);
+	emit_goto(p, p->tr->page_off + 4 * (s64)p->tr->n, false);
+}
+
+/* Two-way exit on x86 condition cc. EFLAGS are as the condition wants them. */
+static void two_way(struct place *p, const struct hir *h, unsigned cc)
+{
+	struct xasm *a = &p->a;
+	s64 taken = h->a.imm, next = p->tr->page_off + 4 * (s64)p->tr->n;
+	u8 *skip;
+
+	if (!is_back_edge(p, h, taken) && in_page(taken)) {
+		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
+		emit_goto(p, next, false);
+		return;
+	}
+	skip = x_jcc_fwd(a, cc ^ 1);
+	emit_goto(p, taken, is_back_edge(p, h, taken));
+	x_patch(a, skip);
+	emit_goto(p, next, false);
+}
+
+static void cond_branch(struct place *p, const struct hir *h)
+{
+	unsigned cc;
+
+	if (p->fl_live[p->i])
+		flags_to_mem(p);
+	if (!p->fl_eflags)
+		flags_clobber(p);
+	cc = flags_cond(p, h->cc);
+	two_way(p, h, cc);
+}
+
+static void zero_branch(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	unsigned w = h->w;
+	bool bit = h->op == HIR_BTZ || h->op == HIR_BTNZ;
+	bool zero = h->op == HIR_BZ || h->op == HIR_BTZ;
+
+	flags_clobber(p);
+	if (h->b.kind == H_IMM) { /* XZR */
+		x_alu_rm(a, 4, XXOR, RAX, xr(RAX));
+	} else if (bit) {
+		struct xop rm = opnd_rm(p, &h->b);
+		unsigned n = (unsigned)h->c.imm;
+
+		if (n < 8 && (rm.reg < 0 || rm.reg != RSP)) {
+			x_test_i(a, 1, rm, 1 << n);
+		} else if (n < 32) {
+			x_test_i(a, 4, rm, (s32)(1u << n));
+		} else {
+			x_op(a, 8, 0x0fba, 4, rm, 1); /* bt: CF */
+			x8(a, n);
+			two_way(p, h, zero ? XCC_AE : XCC_B);
+			return;
+		}
+	} else if (opnd_is_mem(p, &h->b)) {
+		x_alu_i(a, w, XCMP, opnd_rm(p, &h->b), 0);
+	} else {
+		int r = opnd_rm(p, &h->b).reg;
+
+		x_test_rr(a, w, xr(r), r);
+	}
+	two_way(p, h, zero ? XCC_E : XCC_NE);
+}
+
+/* x30 and cpu->scratch = guest return address; returns nothing live but `reg`. */
+static void set_link(struct place *p, int reg)
+{
+	struct xasm *a = &p->a;
+	s32 ret = (s32)(p->tr->page_off + 4 * p->tr->n);
+
+	x_mov_rm(a, 8, reg, xm(RBP, CPU_OFF(page_va)));
+	x_lea(a, 8, reg, xm(reg, ret));
+	if (regmap_host[30] >= 0)
+		x_mov_rr(a, 8, regmap_host[30], reg);
+	else
+		x_mov_mr(a, 8, xm(RBP, X_OFF(30)), reg);
+}
+
+/* Where a matching RET lands: rax = where the guest wants to go, [rsp] = where we called from. */
+static void emit_landing(struct place *p)
+{
+	struct xasm *a = &p->a;
+
+	x_alu_rm(a, 8, XCMP, RAX, xm(RSP, 0));
+	x_lea(a, 8, RSP, xm(RSP, 8));
+	x_jcc(a, XCC_NE, p->vm->t_indirect);
+	x_alu_i(a, 8, XAND, xr(RAX), -4096);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(page_va)), RAX);
+	emit_goto(p, p->tr->page_off + 4 * (s64)p->tr->n, false);
+}
+
+static void call_direct(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	s64 off = h->a.imm, next = p->tr->page_off + 4 * (s64)p->tr->n;
+
+	if (p->fl_live[p->i])
+		flags_to_mem(p);
+	set_link(p, RCX);
+	if (p->vm->cfg.no_call_ret || next >= (s64)PAGE_SIZE) {
+		/* a return address in the next page cannot be a landing of this page's code */
+		emit_goto(p, off, is_back_edge(p, h, off));
+		return;
+	}
+	if (in_page(off)) {
+		x_push(a, RCX);
+		x8(a, 0xe8);
+		x32(a, 0);
+		link_field(p, a->p - 4, (u32)off);
+	} else {
+		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_SITE])), RCX);
+		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
+		x_lea(a, 8, RAX, xm(RAX, (s32)off));
+		emit_indirect(p, true, true);
+	}
+	emit_landing(p);
+}
+
+static void call_indirect(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	s64 next = p->tr->page_off + 4 * (s64)p->tr->n;
+
+	flags_clobber(p);
+	load_to(p, 8, RAX, &h->a);
+	set_link(p, RCX);
+	if (p->vm->cfg.no_call_ret || next >= (s64)PAGE_SIZE) {
+		emit_indirect(p, false, false);
+		return;
+	}
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_SITE])), RCX);
+	emit_indirect(p, false, true);
+	emit_landing(p);
+}
+
+static void branch_indirect(struct place *p, const struct hir *h)
+{
+	flags_clobber(p);
+	load_to(p, 8, RAX, &h->a);
+	if (h->op == HIR_RET && !p->vm->cfg.no_call_ret)
+		x8(&p->a, 0xc3);
+	else
+		emit_indirect(p, false, false);
+}
+
+/* ---- helpers ---- */
+
+static void emit_helper_call(struct place *p, u32 off, u32 raw, helper_fn fn)
+{
+	struct xasm *a = &p->a;
+
+	x_mov_imm(a, RAX, off);
+	x_mov_imm(a, RCX, raw);
+	x_mov_imm(a, RDX, (u64)fn);
+	x_call(a, p->vm->t_helper);
+}
+
+static void helper(struct place *p, const struct hir *h)
+{
+	s64 next = p->tr->page_off + 4 * (s64)p->tr->n;
+
+	p->ac.valid = false;
+	flags_to_mem(p);
+	p->fl_eflags = false;
+	p->fl_mem = true;
+	emit_helper_call(p, insn_off(p, h), h->raw, h->fn);
+	if (h->op == HIR_HELPER_END)
+		emit_goto(p, next, false);
+}
+
+static void bail(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	struct cold *c;
+	unsigned cc = h->cc;
+
+	if (h->op != HIR_BAIL) {
+		flags_clobber(p);
+		if (opnd_is_mem(p, &h->a)) {
+			x_alu_i(a, h->w, XCMP, opnd_rm(p, &h->a), 0);
+		} else {
+			int r = opnd_rm(p, &h->a).reg;
+
+			x_test_rr(a, h->w, xr(r), r);
+		}
+		cc = h->op == HIR_BAILZ ? XCC_E : XCC_NE;
+	}
+	c = cold_add(p, COLD_BAIL);
+	c->off = insn_off(p, h);
+	c->insn = h->insn;
+	c->raw = h->raw;
+	c->fn = h->fn;
+	c->save_rdx = p->ac.valid;
+	cold_from(c, x_jcc_fwd(a, cc));
+}
+
+bool place_ctl(struct place *p, const struct hir *h)
+{
+	if (h->op >= HIR_B && h->op <= HIR_RET)
+		p->ac.valid = false;
+	switch (h->op) {
+	case HIR_B:
+		if (p->fl_live[p->i])
+			flags_to_mem(p);
+		emit_goto(p, h->a.imm, is_back_edge(p, h, h->a.imm));
+		break;
+	case HIR_BCC: cond_branch(p, h); break;
+	case HIR_BZ:
+	case HIR_BNZ:
+	case HIR_BTZ:
+	case HIR_BTNZ: zero_branch(p, h); break;
+	case HIR_BL: call_direct(p, h); break;
+	case HIR_BR:
+	case HIR_RET: branch_indirect(p, h); break;
+	case HIR_BLR: call_indirect(p, h); break;
+	case HIR_HELPER:
+	case HIR_HELPER_END: helper(p, h); break;
+	case HIR_BAIL:
+	case HIR_BAILZ:
+	case HIR_BAILNZ: bail(p, h); break;
+	default: return false;
+	}
+	return true;
+}
+
+/* ---- cold part ---- */
+
+static void cold_miss(struct place *p, const struct cold *c)
+{
+	struct xasm *a = &p->a;
+
+	x_mov_rm(a, 8, RDX, c->base);
+	if (c->adisp)
+		x_lea(a, 8, RDX, xm(RDX, c->adisp));
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_MISS_VA])), RDX);
+	x_mov_mi(a, 4, xm(RBP, CPU_OFF(scratch[SCR_MISS_DESC])), (s32)c->desc);
+	x_call(a, p->vm->t_miss);
+	x_jmp(a, (u64)c->back + (u64)a->to_rx);
+}
+
+static void cold_one(struct place *p, struct cold *c)
+{
+	struct xasm *a = &p->a;
+	u64 back = (u64)c->back + (u64)a->to_rx;
+
+	for (unsigned k = 0; k < c->nfrom; k++)
+		x_patch(a, c->from[k]);
+	switch (c->kind) {
+	case COLD_CHAIN:
+		x_mov_imm(a, RCX, c->desc);
+		x_mov_imm(a, RDX, (u64)c->from[0] + (u64)a->to_rx);
+		x_jmp(a, p->vm->t_chain);
+		break;
+	case COLD_MISS: cold_miss(p, c); break;
+	case COLD_POLL:
+		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
+		x_lea(a, 8, RAX, xm(RAX, (s32)c->desc));
+		x_jmp(a, p->vm->t_indirect);
+		break;
+	case COLD_INDIRECT: x_jmp(a, p->vm->t_indirect); break;
+	case COLD_BLR:
+		x_mov_imm(a, RCX, p->vm->t_indirect);
+		x_jmp(a, back);
+		break;
+	case COLD_BAIL:
+		if (c->save_rdx)
+			x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_BAIL_RDX])), RDX);
+		emit_helper_call(p, c->off, c->raw, c->fn);
+		if (c->save_rdx)
+			x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(scratch[SCR_BAIL_RDX])));
+		x_jmp(a, back);
+		break;
+	default: p->fail = "unknown cold stub"; break;
+	}
+}
+
+void place_cold(struct place *p)
+{
+	for (unsigned k = 0; k < p->ncold; k++) {
+		if (p->a.p + 128 > p->a.end) {
+			p->a.overflow = true;
+			return;
+		}
+		cold_one(p, &p->cold[k]);
+	}
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Placement: HIR to host code. State of one block, shared by place_*.c. */
+#ifndef ARMATURE_X64_PLACE_INTERNAL_H
+#define ARMATURE_X64_PLACE_INTERNAL_H
+
+#include "dbt/hir.h"
+#include "dbt/vm.h"
+#include "dbt/x64/asm.h"
+#include "dbt/x64/regmap.h"
+
+#define MAX_TEMPS 256
+#define MAX_COLD  512
+#define MAX_SITES 512
+
+enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR };
+
+/* Out-of-line code emitted behind the block's hot part. */
+struct cold {
+	u8 kind;
+	u8 nfrom;
+	struct xop base; /* MISS: address is base + adisp */
+	u8 *from[4];	/* rel32 fields that jump here */
+	u8 *back;	/* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
+	u32 desc;	/* MISS: DESC_*; CHAIN, POLL: target offset */
+	s32 adisp;
+	u32 off;	/* BAIL: instruction's offset in the page */
+	u32 raw;
+	helper_fn fn;
+	bool save_rdx;
+	u16 insn;	/* BAIL */
+};
+
+/* The page check done last: what later accesses may rely on. */
+struct addend_cache {
+	bool valid;
+	bool hostptr;	/* rdx = host address of base + lo_at_check; else rdx = addend */
+	bool store, unpriv;
+	u8 base_kind;	/* H_X or H_T */
+	u8 base;	/* register number */
+	s32 lo, hi;	/* verified range relative to the base's current value */
+	s32 ptr_disp;	/* hostptr: host address = rdx + (disp - ptr_disp) */
+};
+
+struct place {
+	struct xasm a;
+	struct dbt_vm *vm;
+	struct tr *tr;
+	struct code_page *page;
+	unsigned i; /* op being placed */
+	const char *fail;
+
+	s8 treg[MAX_TEMPS];   /* host register of a live temporary, -1 */
+	u16 tlast[MAX_TEMPS]; /* last op that uses it */
+	s8 wreg[MAX_TEMPS];   /* vector temporaries */
+	u16 wlast[MAX_TEMPS];
+	u32 busy;	      /* host GPRs of rax, rcx, rdx in use by temporaries or this op */
+	u32 op_busy;	      /* ... to free when this op is done */
+	u32 vbusy, op_vbusy;
+
+	bool fl_eflags;	 /* EFLAGS hold NZCV */
+	bool fl_mem;	 /* cpu->host_nzcv does */
+	bool pol_add;	 /* EFLAGS: CF = C (after add), else CF = NOT C */
+	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
+
+	struct addend_cache ac;
+
+	struct cold cold[MAX_COLD];
+	unsigned ncold;
+	struct site site[MAX_SITES];
+	unsigned nsites;
+	u64 entry_rx;
+};
+
+/* ---- place.c ---- */
+int alloc_scratch(struct place *p);	      /* for the rest of this op */
+void take_reg(struct place *p, int reg);      /* this very register, moving a temporary out of it */
+bool opnd_is_mem(const struct place *p, const struct hir_opnd *o);
+struct xop opnd_rm(struct place *p, const struct hir_opnd *o); /* register or memory, not IMM */
+int src_reg(struct place *p, const struct hir_opnd *o, unsigned w);
+int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *reuse);
+void dst_done(struct place *p, const struct hir_opnd *d, int reg);
+bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y);
+void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o);
+bool imm_fits(const struct hir_opnd *o, unsigned w);
+struct cold *cold_add(struct place *p, enum cold_kind kind);
+static inline void cold_from(struct cold *c, u8 *field)
+{
+	c->from[c->nfrom++] = field;
+}
+
+/* Flags. */
+void flags_clobber(struct place *p);  /* before anything that writes EFLAGS */
+void flags_to_mem(struct place *p);   /* cpu->host_nzcv is right from here on */
+void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
+unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
+void flags_carry(struct place *p, bool want_add);  /* CF = C (want_add) or NOT C */
+
+/* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
+bool place_int(struct place *p, const struct hir *h);
+bool place_mem(struct place *p, const struct hir *h);
+bool place_ctl(struct place *p, const struct hir *h);
+bool place_vec(struct place *p, const struct hir *h);
+void place_fallthrough(struct place *p);
+void place_cold(struct place *p);
+void cache_note_write(struct place *p, const struct hir *h); /* h's destination changes a base */
+/* Vector register of an operand / for a result. */
+int vsrc_reg(struct place *p, const struct hir_opnd *o);
+int vdst_reg(struct place *p, const struct hir_opnd *d);
+void vdst_done(struct place *p, const struct hir_opnd *d, int reg);
+
+static inline u32 insn_off(const struct place *p, const struct hir *h)
+{
+	return p->tr->page_off + 4u * h->insn;
+}
+
+#endif

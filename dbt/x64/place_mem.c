@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placement of guest memory accesses: the flat-table check, one per base and block.
+ *
+ *	lea   A, [base+lo]
+ *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page
+ *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by construction
+ *	[add  rdx, st_index]				stores: the second table lies behind the first
+ *	mov   rdx, [r15+rdx*8] ; test rdx, rdx ; jz miss
+ *	op    [base+rdx+disp]				non-canonical addresses raise #GP here
+ */
+#include "dbt/x64/place_internal.h"
+
+#define HOIST_OPS  48
+#define HOIST_SPAN 256
+
+struct group {
+	s32 lo, hi;
+	bool store;
+	unsigned count;	 /* accesses covered */
+	bool one_insn;	 /* all of one guest instruction */
+};
+
+static bool is_access(const struct hir *h)
+{
+	return h->op == HIR_LD || h->op == HIR_ST || h->op == HIR_LDV || h->op == HIR_STV;
+}
+
+static bool is_store(const struct hir *h)
+{
+	return h->op == HIR_ST || h->op == HIR_STV;
+}
+
+/* Ends what a page check may be relied on for: calls to C, or rdx is needed. */
+static bool ends_group(const struct hir *h)
+{
+	switch (h->op) {
+	case HIR_HELPER:
+	case HIR_HELPER_END:
+	case HIR_CAS:
+	case HIR_ATOMIC:
+	case HIR_LDX:
+	case HIR_STX:
+	case HIR_UDIV:
+	case HIR_SDIV:
+	case HIR_UMULH:
+	case HIR_SMULH:
+	case HIR_RBIT: return true;
+	default: return h->op >= HIR_B && h->op <= HIR_RET;
+	}
+}
+
+/* h adds a constant to the base: how much. */
+static bool base_step(const struct hir *h, const struct hir_opnd *base, s64 *step)
+{
+	if (!same_loc(&h->d, base) || !same_loc(&h->a, base) || h->w != 8 || h->setf)
+		return false;
+	if ((h->op == HIR_ADD || h->op == HIR_SUB) && h->b.kind == H_IMM) {
+		*step = h->op == HIR_ADD ? h->b.imm : -h->b.imm;
+		return *step > -4096 && *step < 4096;
+	}
+	return false;
+}
+
+/* The accesses from op p->i on that one check may cover. */
+static struct group find_group(struct place *p, const struct hir *first)
+{
+	struct group g = {.lo = first->imm2,
+			  .hi = first->imm2 + (1 << first->size),
+			  .store = is_store(first),
+			  .count = 1,
+			  .one_insn = true};
+	bool narrow = p->tr->single || p->vm->cfg.no_hoist;
+	const struct hir_opnd *base = &first->a;
+	s64 delta = 0;
+
+	if (!is_access(first)) {
+		g.store = first->op != HIR_LDX;
+		return g;
+	}
+	for (unsigned j = p->i; j < p->tr->hir.n && j < p->i + HOIST_OPS; j++) {
+		const struct hir *h = &p->tr->hir.op[j];
+		s64 step;
+
+		if ((narrow || base->kind == H_T) && h->insn != first->insn)
+			break;
+		if (ends_group(h))
+			break;
+		if (j > p->i && is_access(h) && same_loc(&h->a, base) &&
+		    (h->mflags & HM_UNPRIV) == (first->mflags & HM_UNPRIV)) {
+			s64 lo = delta + h->imm2, hi = lo + (1 << h->size);
+
+			lo = lo < g.lo ? lo : g.lo;
+			hi = hi > g.hi ? hi : g.hi;
+			if (hi - lo > HOIST_SPAN)
+				break;
+			g.lo = (s32)lo;
+			g.hi = (s32)hi;
+			g.store |= is_store(h);
+			g.count++;
+			g.one_insn &= h->insn == first->insn;
+		}
+		if (base_step(h, base, &step))
+			delta += step;
+		else if (same_loc(&h->d, base))
+			break;
+	}
+	return g;
+}
+
+void cache_note_write(struct place *p, const struct hir *h)
+{
+	struct addend_cache *ac = &p->ac;
+	struct hir_opnd base = {.kind = ac->base_kind, .reg = ac->base};
+	s64 step;
+
+	if (!ac->valid || !same_loc(&h->d, &base))
+		return;
+	if (h->d.kind == H_X && base_step(h, &base, &step)) {
+		ac->lo -= (s32)step;
+		ac->hi -= (s32)step;
+		ac->ptr_disp -= (s32)step;
+	} else {
+		ac->valid = false;
+	}
+}
+
+static u32 make_desc(struct place *p, const struct hir *h, const struct group *g)
+{
+	u32 d = insn_off(p, h) / 4 | (u32)(g->hi - g->lo - 1) << 10;
+
+	if (g->store)
+		d |= DESC_STORE;
+	if (h->mflags & HM_UNPRIV)
+		d |= DESC_UNPRIV;
+	if (p->tr->single || (g->one_insn && p->tr->span[h->insn] == 1))
+		d |= DESC_EXACT;
+	return d;
+}
+
+/*
+ * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register holding
+ * base + lo, valid only when the base is in memory (it then stays taken for this op).
+ */
+static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+{
+	struct xasm *a = &p->a;
+	unsigned len = (unsigned)(g->hi - g->lo);
+	struct cold *c;
+	int ra;
+
+	p->ac.valid = false;
+	flags_clobber(p);
+	if (!(h->a.kind == H_T && p->treg[h->a.reg] == RDX) && p->busy & BIT(RDX))
+		take_reg(p, RDX);
+	c = cold_add(p, COLD_MISS);
+	c->desc = desc;
+	c->back = a->p;
+	c->adisp = g->lo;
+	if (opnd_is_mem(p, &h->a)) {
+		c->base = opnd_rm(p, &h->a);
+		ra = alloc_scratch(p);
+		load_to(p, 8, ra, &h->a);
+		if (g->lo)
+			x_alu_i(a, 8, XADD, xr(ra), g->lo);
+	} else {
+		if (h->a.kind == H_T && p->treg[h->a.reg] == RDX)
+			take_reg(p, RDX);
+		c->back = a->p;
+		c->base = opnd_rm(p, &h->a);
+		ra = c->base.reg;
+		if (g->lo) {
+			ra = RDX;
+			x_lea(a, 8, ra, xm(c->base.reg, g->lo));
+		}
+	}
+	p->busy |= BIT(RDX);
+	p->op_busy |= BIT(RDX);
+	if (h->mflags & HM_ALIGN && h->size) {
+		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
+		cold_from(c, x_jcc_fwd(a, XCC_NE));
+	} else if (len > 1) {
+		int t = ra == RDX ? alloc_scratch(p) : RDX;
+
+		x_rorx(a, 4, t, xr(ra), 12);
+		x_alu_i(a, 4, XCMP, xr(t), (s32)((0x1000 - len + 1) << 20));
+		cold_from(c, x_jcc_fwd(a, XCC_AE));
+		if (t != RDX) {
+			p->busy &= ~BIT(t);
+			p->op_busy &= ~BIT(t);
+		}
+	}
+	x_rorx(a, 8, RDX, xr(ra), 48);
+	x_shift_i(a, 8, 5, xr(RDX), 28);
+	if (h->mflags & HM_UNPRIV) {
+		int t = alloc_scratch(p);
+
+		x_mov_rm(a, 8, t,
+			 g->store ? xm(RBP, CPU_OFF(user_st_tab)) : xm(RBP, CPU_OFF(user_ld_tab)));
+		x_mov_rm(a, 8, RDX, xmi(t, RDX, 3, 0));
+		p->busy &= ~BIT(t);
+		p->op_busy &= ~BIT(t);
+	} else {
+		if (g->store)
+			x_alu_rm(a, 8, XADD, RDX, xm(RBP, CPU_OFF(st_index)));
+		x_mov_rm(a, 8, RDX, xmi(REG_LDTAB, RDX, 3, 0));
+	}
+	x_test_rr(a, 8, xr(RDX), RDX);
+	cold_from(c, x_jcc_fwd(a, XCC_E));
+	p->fl_eflags = false;
+	return ra;
+}
+
+static void note_site(struct place *p, u32 desc)
+{
+	if (p->nsites == MAX_SITES) {
+		p->a.overflow = true;
+		return;
+	}
+	p->site[p->nsites++] = (struct site){.host = (u32)xasm_pc(&p->a), .desc = desc};
+}
+
+/*
+ * Host operand of an access; does the check when the last one does not cover it. *desc is non-zero when
+ * the access must be noted as a site that may raise #GP.
+ */
+static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc)
+{
+	struct addend_cache *ac = &p->ac;
+	struct xasm *a = &p->a;
+	s32 lo = h->imm2, hi = h->imm2 + (1 << h->size);
+	bool unpriv = h->mflags & HM_UNPRIV;
+	struct group g;
+	int ra;
+
+	*desc = 0;
+	if (ac->valid && ac->base_kind == h->a.kind && ac->base == h->a.reg && ac->unpriv == unpriv &&
+	    ac->lo <= lo && hi <= ac->hi && (!is_store(h) || ac->store)) {
+		p->busy |= BIT(RDX); /* not to be given away within this op */
+		p->op_busy |= BIT(RDX);
+		if (ac->hostptr)
+			return xm(RDX, h->imm2 - ac->ptr_disp);
+		return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
+	}
+	g = find_group(p, h);
+	*desc = make_desc(p, h, &g);
+	ra = emit_check(p, h, &g, *desc);
+	if (g.count > 1)
+		*ac = (struct addend_cache){.valid = true,
+					    .store = g.store,
+					    .unpriv = unpriv,
+					    .base_kind = h->a.kind,
+					    .base = h->a.reg,
+					    .lo = g.lo,
+					    .hi = g.hi};
+	if (!opnd_is_mem(p, &h->a))
+		return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
+	if (g.count == 1)
+		return xmi(ra, RDX, 0, h->imm2 - g.lo);
+	x_alu_rm(a, 8, XADD, RDX, xr(ra));
+	ac->hostptr = true;
+	ac->ptr_disp = g.lo;
+	p->busy &= ~BIT(ra);
+	p->op_busy &= ~BIT(ra);
+	return xm(RDX, h->imm2 - g.lo);
+}
+
+static void load(struct place *p, const struct hir *h)
+{
+	u32 desc;
+	struct xop m = access_operand(p, h, &desc);
+	int r;
+
+	if (h->d.kind == H_T && h->a.kind == H_T && p->tlast[h->a.reg] == p->i &&
+	    !(p->ac.valid && p->ac.base_kind == H_T))
+		r = dst_reg(p, &h->d, &h->a);
+	else
+		r = dst_reg(p, &h->d, NULL);
+	if (desc)
+		note_site(p, desc);
+	x_movx(&p->a, h->w, 1u << h->size, h->sx, r, m);
+	dst_done(p, &h->d, r);
+}
+
+static void store(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	unsigned n = 1u << h->size;
+	u32 desc;
+	struct xop m = access_operand(p, h, &desc);
+	int r;
+
+	if (h->mflags & HM_RELEASE) {
+		r = alloc_scratch(p);
+		load_to(p, 8, r, &h->b);
+		if (desc)
+			note_site(p, desc);
+		x_op(a, n, n == 1 ? 0x86 : 0x87, r, m, 0); /* xchg: a store no later load overtakes */
+		return;
+	}
+	if (h->b.kind == H_IMM && h->b.imm == (s32)h->b.imm) {
+		if (desc)
+			note_site(p, desc);
+		x_mov_mi(a, n, m, (s32)h->b.imm);
+		return;
+	}
+	r = src_reg(p, &h->b, 8);
+	if (desc)
+		note_site(p, desc);
+	x_mov_mr(a, n, m, r);
+}
+
+static void loadv(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	u32 desc;
+	struct xop m = access_operand(p, h, &desc);
+	int r = vdst_reg(p, &h->d), t = -1;
+
+	if (h->size < 2)
+		t = alloc_scratch(p);
+	if (desc)
+		note_site(p, desc);
+	switch (h->size) {
+	case 4: x_vex(a, 2, 1, 0, 0, 0x6f, r, 0, m, 0); break; /* vmovdqu */
+	case 3: x_vex(a, 2, 1, 0, 0, 0x7e, r, 0, m, 0); break; /* vmovq */
+	case 2: x_vex(a, 1, 1, 0, 0, 0x6e, r, 0, m, 0); break; /* vmovd */
+	default:
+		x_movx(a, 4, 1u << h->size, false, t, m);
+		x_vex(a, 1, 1, 0, 0, 0x6e, r, 0, xr(t), 0);
+		break;
+	}
+	vdst_done(p, &h->d, r);
+}
+
+static void storev(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	u32 desc;
+	struct xop m = access_operand(p, h, &desc);
+	int r, t;
+
+	if (h->size == 4) {
+		r = vsrc_reg(p, &h->b);
+		if (desc)
+			note_site(p, desc);
+		x_vex(a, 2, 1, 0, 0, 0x7f, r, 0, m, 0);
+		return;
+	}
+	t = alloc_scratch(p);
+	if (h->b.kind == H_V) {
+		x_mov_rm(a, 8, t, xm(RBP, V_OFF(h->b.reg)));
+	} else {
+		r = vsrc_reg(p, &h->b);
+		x_vex(a, 1, 1, 1, 0, 0x7e, r, 0, xr(t), 0); /* vmovq t, r */
+	}
+	if (desc)
+		note_site(p, desc);
+	x_mov_mr(a, 1u << h->size, m, t);
+}
+
+/* ---- atomics ---- */
+
+static void lock(struct place *p)
+{
+	x8(&p->a, 0xf0);
+}
+
+/* Check for a lone atomic access. Returns its operand; when `free_rax`, rax holds no part of it. */
+static struct xop atomic_operand(struct place *p, const struct hir *h, bool free_rax, u32 *desc)
+{
+	struct group g = find_group(p, h);
+	int ra;
+
+	*desc = make_desc(p, h, &g);
+	ra = emit_check(p, h, &g, *desc);
+	if (free_rax && ra == RAX) {
+		x_alu_rm(&p->a, 8, XADD, RDX, xr(ra));
+		return xm(RDX, 0);
+	}
+	return xmi(ra, RDX, 0, 0);
+}
+
+static void cmpxchg(struct place *p, unsigned n, struct xop m, int r)
+{
+	if (n == 2)
+		x8(&p->a, 0x66);
+	lock(p);
+	x_op(&p->a, n == 2 ? 4 : n, n == 1 ? 0x0fb0 : 0x0fb1, r, m, 0);
+}
+
+static void result(struct place *p, const struct hir *h, int r)
+{
+	int d;
+
+	if (h->d.kind == H_NONE)
+		return;
+	if (opnd_is_mem(p, &h->d)) {
+		x_movx(&p->a, 4, 1u << h->size, false, r, xr(r));
+		dst_done(p, &h->d, r);
+		return;
+	}
+	d = dst_reg(p, &h->d, NULL);
+	x_movx(&p->a, 4, 1u << h->size, false, d, xr(r));
+}
+
+static void cas(struct place *p, const struct hir *h)
+{
+	u32 desc;
+	struct xop m = atomic_operand(p, h, true, &desc);
+	int r;
+
+	if (!(p->op_busy & BIT(RAX)))
+		take_reg(p, RAX);
+	load_to(p, 8, RAX, &h->b);
+	r = src_reg(p, &h->c, 8);
+	note_site(p, desc);
+	cmpxchg(p, 1u << h->size, m, r);
+	result(p, h, RAX);
+}
+
+static void atomic_loop(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	unsigned n = 1u << h->size;
+	u32 desc;
+	struct xop m = atomic_operand(p, h, true, &desc);
+	int s;
+	u8 *again;
+
+	if (!(p->op_busy & BIT(RAX)))
+		take_reg(p, RAX);
+	s = alloc_scratch(p);
+	note_site(p, desc);
+	x_movx(a, 4, n, false, RAX, m);
+	again = a->p;
+	load_to(p, 8, s, &h->b);
+	if (h->sub == HA_CLR)
+		x_not(a, 8, xr(s));
+	x_alu_rm(a, 8, h->sub == HA_SET ? XOR_ : h->sub == HA_EOR ? XXOR : XAND, s, xr(RAX));
+	cmpxchg(p, n, m, s);
+	x_jcc(a, XCC_NE, (u64)again + (u64)a->to_rx);
+	result(p, h, RAX);
+}
+
+static void atomic(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	unsigned n = 1u << h->size;
+	bool logic = h->sub == HA_SET || h->sub == HA_CLR || h->sub == HA_EOR;
+	struct xop m;
+	u32 desc;
+	int s;
+
+	if (logic && h->d.kind != H_NONE) {
+		atomic_loop(p, h);
+		return;
+	}
+	m = atomic_operand(p, h, false, &desc);
+	s = alloc_scratch(p);
+	load_to(p, 8, s, &h->b);
+	if (h->sub == HA_CLR)
+		x_not(a, 8, xr(s));
+	note_site(p, desc);
+	if (h->sub == HA_SWP) {
+		x_op(a, n, n == 1 ? 0x86 : 0x87, s, m, 0);
+	} else if (h->sub == HA_ADD) {
+		if (n == 2)
+			x8(a, 0x66);
+		lock(p);
+		x_op(a, n == 2 ? 4 : n, n == 1 ? 0x0fc0 : 0x0fc1, s, m, 0);
+	} else if (logic) {
+		if (n == 2)
+			x8(a, 0x66);
+		lock(p);
+		x_alu_mr(a, n == 2 ? 4 : n,
+			 h->sub == HA_SET ? XOR_ : h->sub == HA_EOR ? XXOR : XAND, m, s);
+	} else {
+		p->fail = "atomic min/max is not inline";
+	}
+	result(p, h, s);
+}
+
+static void load_exclusive(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	u32 desc;
+	struct xop m = atomic_operand(p, h, false, &desc);
+	int s, ra = m.base;
+
+	s = alloc_scratch(p);
+	note_site(p, desc);
+	x_movx(a, 4, 1u << h->size, false, s, m);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(excl_va)), ra);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(excl_val[0])), s);
+	x_mov_mi(a, 1, xm(RBP, CPU_OFF(excl_size)), 1 << h->size);
+	if (h->d.kind == H_NONE)
+		return;
+	if (opnd_is_mem(p, &h->d)) {
+		dst_done(p, &h->d, s);
+	} else {
+		int d = dst_reg(p, &h->d, NULL);
+
+		x_mov_rr(a, 8, d, s);
+	}
+}
+
+static void store_exclusive(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	struct group g = find_group(p, h);
+	u32 desc = make_desc(p, h, &g);
+	u8 *f1, *f2, *f3, *done;
+	int ra = emit_check(p, h, &g, desc), data, r;
+	struct xop m;
+
+	x_alu_mr(a, 8, XCMP, xm(RBP, CPU_OFF(excl_va)), ra);
+	f1 = x_jcc_fwd(a, XCC_NE);
+	x_alu_i(a, 1, XCMP, xm(RBP, CPU_OFF(excl_size)), 1 << h->size);
+	f2 = x_jcc_fwd(a, XCC_NE);
+	x_alu_rm(a, 8, XADD, RDX, xr(ra));
+	m = xm(RDX, 0);
+	if (!(p->op_busy & BIT(RAX)))
+		take_reg(p, RAX);
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(excl_val[0])));
+	data = src_reg(p, &h->b, 8);
+	note_site(p, desc);
+	cmpxchg(p, 1u << h->size, m, data);
+	f3 = x_jcc_fwd(a, XCC_NE);
+	x_alu_rm(a, 4, XXOR, RAX, xr(RAX));
+	done = x_jmp8_fwd(a);
+	x_patch(a, f1);
+	x_patch(a, f2);
+	x_patch(a, f3);
+	x_mov_imm(a, RAX, 1);
+	x_patch8(a, done);
+	x_mov_mi(a, 1, xm(RBP, CPU_OFF(excl_size)), 0);
+	if (h->d.kind == H_NONE)
+		return;
+	if (opnd_is_mem(p, &h->d)) {
+		dst_done(p, &h->d, RAX);
+	} else {
+		r = dst_reg(p, &h->d, NULL);
+		x_mov_rr(a, 4, r, RAX);
+	}
+}
+
+bool place_mem(struct place *p, const struct hir *h)
+{
+	switch (h->op) {
+	case HIR_LD: load(p, h); break;
+	case HIR_ST: store(p, h); break;
+	case HIR_LDV: loadv(p, h); break;
+	case HIR_STV: storev(p, h); break;
+	case HIR_CAS: cas(p, h); break;
+	case HIR_ATOMIC: atomic(p, h); break;
+	case HIR_LDX: load_exclusive(p, h); break;
+	case HIR_STX: store_exclusive(p, h); break;
+	case HIR_FENCE:
+		flags_clobber(p);
+		lock(p);
+		x_alu_i(&p->a, 4, XOR_, xm(RBP, CPU_OFF(scratch[SCR_SITE])), 0);
+		break;
+	default: return false;
+	}
+	return true;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The crossings between translated code and C, emitted once into the head of the code cache.
+ *
+ * Translated code runs on a small per-vCPU return stack (rsp), C on the thread's own stack; every
+ * crossing switches. The return stack holds only predictions: {host return address, guest return
+ * address} pairs, so C may reset it at any time, and must whenever translations or mappings change.
+ */
+#include "dbt/vm.h"
+#include "dbt/x64/regmap.h"
+
+#define _(g, h) [g] = h,
+const s8 regmap_host[32] = {
+	[0 ... 31] = -1,
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+#endif
+	REGMAP(_)
+#pragma GCC diagnostic pop
+};
+#undef _
+
+static void emit_save_pinned(struct xasm *a)
+{
+	for (int r = 0; r < 32; r++)
+		if (regmap_host[r] >= 0)
+			x_mov_mr(a, 8, xm(RBP, X_OFF(r)), regmap_host[r]);
+}
+
+static void emit_load_pinned(struct xasm *a)
+{
+	for (int r = 0; r < 32; r++)
+		if (regmap_host[r] >= 0)
+			x_mov_rm(a, 8, regmap_host[r], xm(RBP, X_OFF(r)));
+	x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
+}
+
+/* rax = host address to go on at. */
+static void emit_resume(struct xasm *a)
+{
+	emit_load_pinned(a);
+	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(ret_sp)));
+	x_jmp_r(a, RAX);
+}
+
+static void emit_call_c(struct xasm *a, const void *fn)
+{
+	x_lea(a, 8, RDI, xm(RBP, -CPU_BIAS));
+	x_mov_imm(a, RAX, (u64)fn);
+	x_call_r(a, RAX);
+}
+
+static void emit_to_c_stack(struct xasm *a)
+{
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(ret_sp)), RSP);
+	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
+}
+
+static void emit_enter(struct dbt_vm *vm, struct xasm *a)
+{
+	static const int saved[] = {RBP, RBX, R12, R13, R14, R15};
+
+	vm->enter = (void (*)(struct dbt_vcpu *, u64))xasm_pc(a);
+	for (unsigned i = 0; i < ARRAY_SIZE(saved); i++)
+		x_push(a, saved[i]);
+	x_alu_i(a, 8, XSUB, xr(RSP), 8);
+	x_lea(a, 8, RBP, xm(RDI, CPU_BIAS));
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(c_sp)), RSP);
+	x_op(a, 4, 0x0fae, 3, xm(RBP, CPU_OFF(host_mxcsr)), 0); /* stmxcsr */
+	x_op(a, 4, 0x0fae, 2, xm(RBP, CPU_OFF(guest_mxcsr)), 0); /* ldmxcsr */
+	x_mov_mi(a, 1, xm(RBP, CPU_OFF(in_code)), 1);
+	x_mov_rr(a, 8, RAX, RSI);
+	emit_resume(a);
+
+	vm->t_leave = (u32)xasm_pc(a);
+	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
+	x_mov_mi(a, 1, xm(RBP, CPU_OFF(in_code)), 0);
+	x_op(a, 4, 0x0fae, 3, xm(RBP, CPU_OFF(guest_mxcsr)), 0);
+	x_op(a, 4, 0x0fae, 2, xm(RBP, CPU_OFF(host_mxcsr)), 0);
+	x_alu_i(a, 8, XADD, xr(RSP), 8);
+	for (unsigned i = ARRAY_SIZE(saved); i-- > 0;)
+		x_pop(a, saved[i]);
+	x8(a, 0xc3);
+}
+
+/* t_helper: eax = offset of the instruction in its page, ecx = raw, rdx = fn; called. */
+static void emit_helper(struct dbt_vm *vm, struct xasm *a)
+{
+	u8 *jump;
+
+	vm->t_helper = (u32)xasm_pc(a);
+	x_alu_rm(a, 8, XADD, RAX, xm(RBP, CPU_OFF(page_va)));
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(pc)), RAX);
+	emit_save_pinned(a);
+	x_lea(a, 8, RBX, xm(RSP, 8));
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(ret_sp)), RBX); /* as if returned, for HELPER_JUMP */
+	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
+	x_lea(a, 8, RDI, xm(RBP, -CPU_BIAS));
+	x_mov_rr(a, 4, RSI, RCX);
+	x_call_r(a, RDX);
+	x_test_rr(a, 4, xr(RAX), RAX);
+	jump = x_jcc_fwd(a, 5);
+	x_lea(a, 8, RSP, xm(RBX, -8));
+	emit_load_pinned(a);
+	x8(a, 0xc3);
+	x_patch(a, jump);
+	emit_call_c(a, (const void *)dbt_dispatch);
+	emit_resume(a);
+}
+
+/* t_miss: called by a failed check; rax, rcx, rdx and everything else survive a successful fill. */
+static void emit_miss(struct dbt_vm *vm, struct xasm *a)
+{
+	u8 *fail;
+
+	vm->t_miss = (u32)xasm_pc(a);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RAX])), RAX);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RCX])), RCX);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RDX])), RDX);
+	emit_save_pinned(a);
+	x_lea(a, 8, RBX, xm(RSP, 8));
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(ret_sp)), RBX);
+	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
+	emit_call_c(a, (const void *)dbt_do_miss);
+	x_test_rr(a, 8, xr(RAX), RAX);
+	fail = x_jcc_fwd(a, 5);
+	x_lea(a, 8, RSP, xm(RBX, -8));
+	emit_load_pinned(a);
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_RAX])));
+	x_mov_rm(a, 8, RCX, xm(RBP, CPU_OFF(scratch[SCR_RCX])));
+	x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(scratch[SCR_RDX])));
+	x8(a, 0xc3);
+	x_patch(a, fail);
+	emit_resume(a);
+
+	vm->t_gp = (u32)xasm_pc(a); /* entered by the signal handler */
+	emit_save_pinned(a);
+	emit_to_c_stack(a);
+	emit_call_c(a, (const void *)dbt_do_gp);
+	emit_resume(a);
+}
+
+void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
+{
+	struct xasm as = {.p = rw, .end = end, .to_rx = (s64)(vm->code_rx - vm->code_rw)}, *a = &as;
+
+	emit_enter(vm, a);
+
+	/* RET with nothing left on the return stack: keep the sentinel, look the target up. */
+	vm->t_ret_empty = (u32)xasm_pc(a);
+	x_alu_i(a, 8, XSUB, xr(RSP), 8);
+	/* An empty slot, or an indirect branch that found none: rax = guest address. */
+	vm->t_lookup = vm->t_indirect = (u32)xasm_pc(a);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(pc)), RAX);
+	vm->t_dispatch = (u32)xasm_pc(a);
+	emit_save_pinned(a);
+	emit_to_c_stack(a);
+	emit_call_c(a, (const void *)dbt_dispatch);
+	emit_resume(a);
+
+	/* t_chain: edx = address of the branch's rel32, ecx = target's offset in the page. */
+	vm->t_chain = (u32)xasm_pc(a);
+	emit_save_pinned(a);
+	emit_to_c_stack(a);
+	x_mov_rr(a, 4, RSI, RDX);
+	x_mov_rr(a, 4, RDX, RCX);
+	emit_call_c(a, (const void *)dbt_do_chain);
+	emit_resume(a);
+
+	emit_helper(vm, a);
+	emit_miss(vm, a);
+	*out_end = a->p;
+}
