@@ -100,6 +100,8 @@ u32 cpu_nzcv_get(const struct dbt_vcpu *cpu);
 void cpu_nzcv_set(struct dbt_vcpu *cpu, u32 nzcv);
 /* SPSR/PSTATE format (N bit 31 ...), all fields. */
 u32 cpu_pstate_get(const struct dbt_vcpu *cpu);
+/* For dbt_vcpu_set_reg: -EINVAL for a mode this CPU has not. Swaps SP banks and views as needed. */
+int cpu_pstate_set(struct dbt_vcpu *cpu, u32 pstate);
 
 /* Guest FPSR including MXCSR's sticky bits; writing FPCR recomputes guest_mxcsr. */
 u32 cpu_fpsr_get(const struct dbt_vcpu *cpu);
@@ -125,13 +127,31 @@ struct walk {
 	bool r, w, x;	/* what the walking EL (and PAN) may do; w false while a dirty bit must be set first */
 	bool global;	/* nG = 0 */
 	bool device;	/* memory attributes are Device-* (or MMU off on non-RAM) */
-	u32 fault;	/* 0, or the fault's xFSC code (DFSC/IFSC, 6 bits) */
+	u8 attr, sh;	/* MAIR byte and shareability, as PAR_EL1 reports them */
+	u8 level;	/* of the leaf or of the fault, 0..3 */
+	u8 hier;	/* table descriptors' accumulated restrictions (internal to mmu.c) */
+	bool upper;	/* TTBR1's half */
+	u64 *desc;	/* leaf descriptor in guest RAM; NULL with the MMU off */
+	u32 fault;	/* 0, or WALK_FAULT | xFSC code (6 bits); goes as it is to a64_take_dabt/iabt */
 };
+#define WALK_FAULT 0x40 /* the code of an address size fault at level 0 is 0 */
 /*
  * Translates `va` for `acc` at privilege `el` (0: EL0 or unprivileged access). Sets AF and the dirty
  * state where TCR.HA/HD allow. On fault out->fault is set and -EFAULT returned; else 0.
  */
 int mmu_walk(struct dbt_vcpu *cpu, gva_t va, enum access acc, unsigned el, struct walk *out);
+/*
+ * Neighbours for free: `w` is a successful mmu_walk of `va` at `el`. If its leaf is a page, decodes the
+ * eight descriptors of the leaf's 64-byte line into out[0..7] (pa = start of the page), changing none:
+ * an entry whose access flag is clear, or that is invalid, has out[i].fault set. Returns 8 and
+ * the address of out[0]'s page in *first, or 0 when the leaf is a block or the MMU is off.
+ */
+unsigned mmu_walk_line(struct dbt_vcpu *cpu, gva_t va, unsigned el, const struct walk *w,
+		       struct walk out[8], gva_t *first);
+/* ASID in use (TCR.A1 and TCR.AS honoured). */
+u16 mmu_asid(const struct dbt_vcpu *cpu);
+/* Target of a branch to `va` at `el`: the tag removed where TBI says so (AArch64.BranchAddr). */
+u64 mmu_branch_addr(const struct dbt_vcpu *cpu, u64 va, unsigned el);
 
 /* ---- dbt/a64/exception.c ---- */
 enum {
@@ -144,11 +164,16 @@ enum {
 /* Synchronous exception to EL1; preferred return address `elr`. Sets pc; caller returns HELPER_JUMP.
  * `ec` as for "same EL" is turned into the _LOWER form when taken from EL0. */
 void a64_take_sync(struct dbt_vcpu *cpu, unsigned ec, u32 iss, u64 elr);
-/* Data/instruction abort with FAR; fsc = 6-bit fault status code. */
+/* Data/instruction abort with FAR; fsc = fault status code (a walk's fault as it is). */
 void a64_take_dabt(struct dbt_vcpu *cpu, u64 far, u32 fsc, bool write, u64 elr);
 void a64_take_iabt(struct dbt_vcpu *cpu, u64 far, u32 fsc);
 /* Takes IRQ/FIQ/SError now when pending and unmasked: true if taken (pc changed). */
 bool a64_take_irq(struct dbt_vcpu *cpu);
+/* Architectural reset of pstate and system registers (EL1h, DAIF masked, MMU off), not of x, v, pc. */
+void a64_reset(struct dbt_vcpu *cpu);
+/* FP/SIMD at the current EL traps (CPACR.FPEN). a64_take_fp_trap takes it for the instruction at pc. */
+bool cpu_fp_trapped(const struct dbt_vcpu *cpu);
+void a64_take_fp_trap(struct dbt_vcpu *cpu);
 /* UNDEF at pc; logs under LOG_UNIMP with `why`. */
 void a64_take_undef(struct dbt_vcpu *cpu, const char *why);
 
@@ -168,7 +193,8 @@ int helper_wfi(struct dbt_vcpu *cpu, u32 raw);
 int helper_wfe(struct dbt_vcpu *cpu, u32 raw);
 int helper_isb(struct dbt_vcpu *cpu, u32 raw);
 /* Registers the translator may read and write in place: byte offset into struct dbt_vcpu of a 64-bit
- * field with no side effect and always accessible at `el`, or -1. */
+ * field with no side effect and always accessible at `el`, or -1. SP_EL0's answer (el 1) holds only
+ * while SPSel is 1: with SPSel 0 the access is UNDEFINED. */
 int sysreg_plain_offset(u32 id, unsigned el, bool write);
 int sysreg_get(struct dbt_vcpu *cpu, u32 id, u64 *val); /* for dbt_vcpu_get_reg; no access checks */
 int sysreg_set(struct dbt_vcpu *cpu, u32 id, u64 val);
