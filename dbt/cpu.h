@@ -40,8 +40,8 @@ struct a64_sysregs {
 	u64 dbgclaim;
 	u64 pmcr_el0, pmcntenset_el0, pmovsset_el0, pmselr_el0, pmccntr_off, pmccfiltr_el0,
 		pmintenset_el1, pmuserenr_el0;
-	u64 pmevcntr[6], pmevtyper[6];
-	u64 rndr_state;
+	u64 pmevcntr[6], pmevtyper[6]; /* pmevcntr: as pmccntr_off */
+	u64 scxtnum_el0, scxtnum_el1, dbgprcr_el1;
 };
 
 struct dbt_vcpu {
