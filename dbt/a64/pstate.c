@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* PSTATE, FPCR and FPSR in the guest's format against the engine's own. */
+#include <errno.h>
+
+#include "dbt/a64/regs.h"
+
+/* host_nzcv: AH of lahf in the high byte, seto in the low one; carry inverted. */
+#define HOST_SF BIT(15)
+#define HOST_ZF BIT(14)
+#define HOST_CF BIT(8)
+#define HOST_OF BIT(0)
+
+u32 cpu_nzcv_get(const struct dbt_vcpu *cpu)
+{
+	u32 h = cpu->host_nzcv;
+
+	return (h & HOST_SF ? 8 : 0) | (h & HOST_ZF ? 4 : 0) | (h & HOST_CF ? 0 : 2) |
+	       (h & HOST_OF);
+}
+
+void cpu_nzcv_set(struct dbt_vcpu *cpu, u32 nzcv)
+{
+	cpu->host_nzcv = (u16)((nzcv & 8 ? HOST_SF : 0) | (nzcv & 4 ? HOST_ZF : 0) |
+			       (nzcv & 2 ? 0 : HOST_CF) | (nzcv & 1));
+}
+
+u32 cpu_pstate_get(const struct dbt_vcpu *cpu)
+{
+	const struct a64_pstate *ps = &cpu->ps;
+
+	return cpu_nzcv_get(cpu) << 28 | (u32)ps->dit << 24 | (u32)ps->uao << 23 |
+	       (u32)ps->pan << 22 | (u32)ps->ss << 21 | (u32)ps->il << 20 | (u32)ps->ssbs << 12 |
+	       (u32)ps->btype << PSR_BTYPE_LSB | (u32)ps->daif << PSR_DAIF_LSB | (u32)ps->el << 2 |
+	       ps->spsel;
+}
+
+int cpu_pstate_set(struct dbt_vcpu *cpu, u32 psr)
+{
+	struct a64_pstate *ps = &cpu->ps;
+
+	if (!psr_mode_valid(psr))
+		return -EINVAL;
+	cpu_sp_save(cpu);
+	cpu_nzcv_set(cpu, psr >> 28);
+	ps->dit = !!(psr & PSR_DIT);
+	ps->uao = !!(psr & PSR_UAO);
+	ps->pan = !!(psr & PSR_PAN);
+	ps->ss = !!(psr & PSR_SS);
+	ps->il = !!(psr & PSR_IL);
+	ps->ssbs = !!(psr & PSR_SSBS);
+	ps->btype = (u8)BITS(psr, 11, 10);
+	ps->daif = (u8)BITS(psr, 9, 6);
+	ps->el = (u8)BITS(psr, 3, 2);
+	ps->spsel = psr & 1;
+	cpu_sp_load(cpu);
+	view_switch(cpu);
+	a64_irq_recheck(cpu);
+	return 0;
+}
+
+/* ---- FPCR and FPSR ---- */
+
+#define MXCSR_IE	BIT(0)
+#define MXCSR_DE	BIT(1)
+#define MXCSR_ZE	BIT(2)
+#define MXCSR_OE	BIT(3)
+#define MXCSR_UE	BIT(4)
+#define MXCSR_PE	BIT(5)
+#define MXCSR_STICKY	0x3fu
+#define MXCSR_DAZ	BIT(6)
+#define MXCSR_MASKS	0x1f80u
+#define MXCSR_RC_LSB	13
+#define MXCSR_FTZ	BIT(15)
+#define FPCR_WRITABLE	(u32)(FPCR_AHP | FPCR_DN | FPCR_FZ | 3 << FPCR_RMODE_LSB | FPCR_FZ16)
+#define FPSR_CUMULATIVE (u32)(FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC)
+
+/*
+ * DE is set for any subnormal operand, IDC only for one flushed to zero: with FZ clear, DE means
+ * nothing (and with DAZ the host leaves it clear, so that FZ code sets IDC in fpsr itself).
+ */
+static u32 sticky_from_mxcsr(u32 mxcsr, u32 fpcr)
+{
+	u32 f = 0;
+
+	f |= mxcsr & MXCSR_IE ? FPSR_IOC : 0;
+	f |= mxcsr & MXCSR_ZE ? FPSR_DZC : 0;
+	f |= mxcsr & MXCSR_OE ? FPSR_OFC : 0;
+	f |= mxcsr & MXCSR_UE ? FPSR_UFC : 0;
+	f |= mxcsr & MXCSR_PE ? FPSR_IXC : 0;
+	f |= (mxcsr & MXCSR_DE) && (fpcr & FPCR_FZ) ? FPSR_IDC : 0;
+	return f;
+}
+
+u32 cpu_fpsr_get(const struct dbt_vcpu *cpu)
+{
+	return cpu->fpsr | sticky_from_mxcsr(cpu->guest_mxcsr, cpu->fpcr);
+}
+
+void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr)
+{
+	/*
+	 * Everything lives in fpsr from here on; MXCSR collects what is new. (Setting MXCSR's bits
+	 * as well would be no faster: the host's sticky bits cost the same set or clear.)
+	 */
+	cpu->fpsr = fpsr & (u32)(FPSR_QC | FPSR_CUMULATIVE);
+	cpu->guest_mxcsr &= ~MXCSR_STICKY;
+}
+
+void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr)
+{
+	/* RN RP RM RZ -> nearest, up, down, zero */
+	static const u8 rc[4] = {0, 2, 1, 3};
+	u32 mxcsr = MXCSR_MASKS;
+
+	/* DE's meaning depends on the old FZ: bank what has been collected so far. */
+	cpu->fpsr = cpu_fpsr_get(cpu);
+	cpu->fpcr = fpcr & FPCR_WRITABLE;
+	mxcsr |= (u32)rc[BITS(fpcr, 23, 22)] << MXCSR_RC_LSB;
+	if (fpcr & FPCR_FZ)
+		mxcsr |= MXCSR_FTZ | MXCSR_DAZ;
+	cpu->guest_mxcsr = mxcsr;
+}
