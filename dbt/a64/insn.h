@@ -58,4 +58,20 @@ void a64_decode(u32 raw, struct a64_insn *out);
 int a64_disas(const struct a64_insn *insn, u64 pc, char *buf, size_t cap);
 const char *a64_op_name(unsigned op); /* "ADD_imm" */
 
+/* The flags of insns.def, see there. */
+enum a64_op_flags {
+	A64F_RDSP = BIT(0),
+	A64F_RNSP = BIT(1),
+	A64F_RF = BIT(2),
+	A64F_WF = BIT(3),
+	A64F_BR = BIT(4),
+	A64F_END = BIT(5),
+	A64F_LD = BIT(6),
+	A64F_ST = BIT(7),
+	A64F_FP = BIT(8),
+	A64F_SYS = BIT(9),
+	A64F_PRIV = BIT(10),
+};
+u32 a64_op_flags(unsigned op);
+
 #endif
