@@ -252,8 +252,6 @@ struct tr {
 	u32 mode;	  /* TR_MODE_*: part of the code page's key */
 	bool single;	  /* variant: one instruction at a time, no hoisting, no multi-instruction rules */
 	bool ended;	  /* a block-ending op was emitted */
-	enum dbt_rules_mode rules; /* which rules rules_apply may use */
-	u64 *rule_uses;	  /* uses by rule id (rules_count of them), or NULL; see dbt/rules.h */
 	struct dbt_vm *vm;
 };
 

@@ -7,6 +7,7 @@
 
 #include "dbt/hir.h"
 #include "dbt/rules_expr.h"
+#include "dbt/vm.h"
 
 typedef unsigned (*rule_fn)(struct tr *tr, const struct a64_insn *g);
 
@@ -88,12 +89,12 @@ static inline unsigned try_bucket(struct tr *tr, const struct a64_insn *g, struc
 		unsigned id = rule_cand[i], n;
 
 		if (rule_heads[id].nguest > left ||
-		    (rule_heads[id].learned && tr->rules != DBT_RULES_LEARNED))
+		    (rule_heads[id].learned && tr->vm->cfg.rules != DBT_RULES_LEARNED))
 			continue;
 		n = rule_fns[id](tr, g);
 		if (n) {
-			if (tr->rule_uses)
-				tr->rule_uses[id]++;
+			if (tr->vm->rule_uses)
+				tr->vm->rule_uses[id]++;
 			return n;
 		}
 	}
@@ -105,7 +106,7 @@ unsigned rules_apply(struct tr *tr)
 	const struct a64_insn *g = &tr->insn[tr->i];
 	unsigned left = tr->n - tr->i, k0 = key_of(g), k1, n;
 
-	if (!k0 || tr->rules == DBT_RULES_NONE)
+	if (!k0 || tr->vm->cfg.rules == DBT_RULES_NONE)
 		return 0;
 	if (left > 1 && !tr->single) {
 		k1 = key_of(g + 1);

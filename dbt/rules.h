@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Translation rules at run time: the tables rules/compile wrote, and who used them. rules_apply() is
- * declared in dbt/hir.h.
+ * Translation rules at run time: the tables rules/compile wrote, and who used them. rules_apply()
+ * is declared in dbt/hir.h.
  */
 #ifndef ARMATURE_DBT_RULES_H
 #define ARMATURE_DBT_RULES_H

@@ -37,14 +37,14 @@ static void emit_expr(struct ectx *c, const struct expr *e)
 		[E_SHL] = "rx_shl",   [E_SAR] = "rx_sar",   [E_SHR] = "rx_shr",
 	};
 	static const char *const infix[] = {
-		[E_AND] = "&", [E_OR] = "|",  [E_XOR] = "^", [E_EQ] = "==",   [E_NE] = "!=",
-		[E_LT] = "<",  [E_LE] = "<=", [E_GT] = ">",  [E_GE] = ">=",   [E_LAND] = "&&",
-		[E_LOR] = "||",
+		[E_AND] = "&", [E_OR] = "|",	[E_XOR] = "^",	[E_EQ] = "==",
+		[E_NE] = "!=", [E_LT] = "<",	[E_LE] = "<=",	[E_GT] = ">",
+		[E_GE] = ">=", [E_LAND] = "&&", [E_LOR] = "||",
 	};
-	const char *name = e->op == E_PARAM || e->op == E_MEM_BYTES || e->op == E_MEM_LOG2 ||
-					   e->op == E_DEAD
-				   ? c->r->param[e->val].name
-				   : NULL;
+	const char *name =
+		e->op == E_PARAM || e->op == E_MEM_BYTES || e->op == E_MEM_LOG2 || e->op == E_DEAD
+			? c->r->param[e->val].name
+			: NULL;
 	FILE *o = c->o;
 
 	switch (e->op) {
@@ -122,8 +122,7 @@ static void emit_width(struct ectx *c)
 		const struct ginsn *g = &c->r->guest[k];
 
 		if (g->wsel == WS_W || g->wsel == WS_X)
-			fprintf(c->o, "\tif (g[%d].sf != %d)\n\t\treturn 0;\n", k,
-				g->wsel == WS_X);
+			fprintf(c->o, "\tif (g[%d].sf != %d)\n\t\treturn 0;\n", k, g->wsel == WS_X);
 		if (g->wsel == WS_R && have_w)
 			fprintf(c->o, "\tif (g[%d].sf != (w == 8))\n\t\treturn 0;\n", k);
 		have_w |= g->wsel == WS_R;
@@ -140,8 +139,8 @@ static void emit_op_checks(struct ectx *c)
 
 		if (g->op >= 0)
 			fprintf(c->o,
-				"\tif (g[%d].op != A64_%s || g[%d].amode != %d)\n\t\treturn 0;\n", k,
-				gop_name(g->op), k, g->amode);
+				"\tif (g[%d].op != A64_%s || g[%d].amode != %d)\n\t\treturn 0;\n",
+				k, gop_name(g->op), k, g->amode);
 		else
 			fprintf(c->o,
 				"\tif (!cls_%s_%s(g[%d].op) || g[%d].amode != %d)\n\t\treturn 0;\n",
@@ -412,8 +411,7 @@ static void emit_class_tables(struct ectx *c)
 		}
 		for (int col = 0; col < k->ncols; col++)
 			for (int i = 0; i < r->nhost; i++)
-				if (r->host[i].cls_var == v &&
-				    r->host[i].col == col) {
+				if (r->host[i].cls_var == v && r->host[i].col == col) {
 					emit_class_column(c, v, col);
 					break;
 				}
@@ -432,7 +430,8 @@ void gen_rule_function(FILE *out, const struct gen_rule *gr)
 		need_h |= needs_h(&r->host[i], hinsn_op(r, &r->host[i]));
 	fprintf(out, "static unsigned rule_%s(struct tr *tr, const struct a64_insn *g)\n{\n",
 		r->name);
-	fprintf(out, "\tconst u8 live = tr->nzcv_live[tr->i + %d];\n\t(void)live;\n", r->nguest - 1);
+	fprintf(out, "\tconst u8 live = tr->nzcv_live[tr->i + %d];\n\t(void)live;\n",
+		r->nguest - 1);
 	fprintf(out, "\tstruct hir_buf *b = &tr->hir;\n\t(void)b;\n");
 	for (int k = 0; k < r->nguest && r->uses_r; k++)
 		if (r->guest[k].wsel == WS_R) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules-compile -o OUT [--proofs FILE]... [--model FILE]... [--unproven] base FILE... learned FILE...
+ * rules-compile -o OUT [--proofs FILE]... [--model FILE]... [--unproven] base FILE... learned
+ * FILE...
  *
  * Reads rule files, refuses what is wrong or has no proof record, writes the tables.
  */
@@ -79,7 +80,8 @@ static int add_file(struct gen *g, const struct proofs *p, int f)
 		fputs(rs->errors, stderr);
 	for (int i = 0; i < rs->nrules; i++) {
 		if (!proofs_have(p, rs->rules[i]->hash) && !opt.unproven) {
-			fprintf(stderr, "%s:%d: error: rule %s has no proof record: run 'make prove'\n",
+			fprintf(stderr,
+				"%s:%d: error: rule %s has no proof record: run 'make prove'\n",
 				opt.file[f], rs->rules[i]->loc.line, rs->rules[i]->name);
 			bad++;
 			continue;
@@ -90,8 +92,8 @@ static int add_file(struct gen *g, const struct proofs *p, int f)
 			if (!g->rules)
 				return 1;
 		}
-		g->rules[g->nrules] = (struct gen_rule){rs->rules[i], opt.file[f], opt.set[f],
-							g->nrules};
+		g->rules[g->nrules] =
+			(struct gen_rule){rs->rules[i], opt.file[f], opt.set[f], g->nrules};
 		g->nrules++;
 	}
 	/* The set lives as long as the program: the rules point into it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proof records: lines "RULE-HASH MODEL-HASH instances milliseconds proved NAME" as rules/prove writes
- * them. A rule is let through when a record has the hash of its text and of the semantic model.
+ * Proof records: lines "RULE-HASH MODEL-HASH instances milliseconds proved NAME" as rules/prove
+ * writes them. A rule is let through when a record has the hash of its text and of the semantic
+ * model.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dispatch tables. An instruction's key is a small number given to its op, plus the addressing mode.
- * Single-instruction rules: an array by key. Longer rules: a perfect hash on the keys of the first
- * two instructions, by row displacement (each first key owns a row of second keys; the rows are
- * shifted until they fit into one array without collision, and an entry names its row).
+ * Dispatch tables. An instruction's key is a small number given to its op, plus the addressing
+ * mode. Single-instruction rules: an array by key. Longer rules: a perfect hash on the keys of the
+ * first two instructions, by row displacement (each first key owns a row of second keys; the rows
+ * are shifted until they fit into one array without collision, and an entry names its row).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +113,8 @@ static int collect_row(struct tables *t, struct gen_rule **order, int k0, int *s
 	return entries;
 }
 
-static void place_row(struct tables *t, struct pair_table *p, int k0, const int *start, const int *n)
+static void place_row(struct tables *t, struct pair_table *p, int k0, const int *start,
+		      const int *n)
 {
 	for (int d = 0;; d++) {
 		bool fits = true;
@@ -184,7 +185,8 @@ static void write_info(struct gen *g)
 		fprintf(g->out, "\trule_%s,\n", g->rules[i].r->name);
 	fprintf(g->out, "};\n\nstatic const struct rule_head rule_heads[] = {\n");
 	for (int i = 0; i < g->nrules; i++)
-		fprintf(g->out, "\t{%d, %d},\n", g->rules[i].r->nguest, g->rules[i].set == SET_LEARNED);
+		fprintf(g->out, "\t{%d, %d},\n", g->rules[i].r->nguest,
+			g->rules[i].set == SET_LEARNED);
 	fprintf(g->out, "};\n\n");
 }
 

@@ -64,15 +64,15 @@ static void check_operands(struct ruleset *rs, struct rule *r, struct hinsn *h, 
 		      op == HIR_BTZ || op == HIR_BTNZ || op == HIR_BL || op == HIR_PCADDR;
 
 	check_dest(rs, r, h, op);
-	if (branch != (h->a.kind == HO_EXPR) && (branch || op == HIR_LD || op == HIR_ST ||
-						 op == HIR_LEA || op == HIR_BR || op == HIR_BLR ||
-						 op == HIR_RET))
+	if (branch != (h->a.kind == HO_EXPR) &&
+	    (branch || op == HIR_LD || op == HIR_ST || op == HIR_LEA || op == HIR_BR ||
+	     op == HIR_BLR || op == HIR_RET))
 		ruleset_error(rs, h->loc, branch ? "expected a label" : "expected a register");
 	if (strchr(hop_shape(op), 'c') && op != HIR_LEA && h->c.kind != HO_EXPR)
 		ruleset_error(rs, h->loc, "the last operand must be an #expression");
-	if (h->b.kind == HO_EXPR && (op == HIR_CSEL || op == HIR_MUL || op == HIR_UMULH ||
-				     op == HIR_SMULH || op == HIR_UDIV || op == HIR_SDIV ||
-				     op == HIR_LEA))
+	if (h->b.kind == HO_EXPR &&
+	    (op == HIR_CSEL || op == HIR_MUL || op == HIR_UMULH || op == HIR_SMULH ||
+	     op == HIR_UDIV || op == HIR_SDIV || op == HIR_LEA))
 		ruleset_error(rs, h->loc, "%s takes no immediate", hop_name(op));
 }
 
@@ -91,7 +91,8 @@ static void check_temps(struct ruleset *rs, struct rule *r)
 			if (src[k]->kind == HO_TEMP) {
 				last[src[k]->reg] = i;
 				if (!set[src[k]->reg])
-					ruleset_error(rs, r->host[i].loc, "t%d is read before it is written",
+					ruleset_error(rs, r->host[i].loc,
+						      "t%d is read before it is written",
 						      src[k]->reg);
 			}
 		if (r->host[i].d.kind == HO_TEMP) {
@@ -110,7 +111,8 @@ static void check_temps(struct ruleset *rs, struct rule *r)
 			live += before && last[t] > i;
 		}
 		if (hop_is_mem(hinsn_op(r, &r->host[i])) && live > 2)
-			ruleset_error(rs, r->host[i].loc, "more than 2 temporaries live across an access");
+			ruleset_error(rs, r->host[i].loc,
+				      "more than 2 temporaries live across an access");
 	}
 }
 
@@ -139,9 +141,11 @@ static void check_restart(struct ruleset *rs, struct rule *r)
 		bool mem = hop_is_mem(hinsn_op(r, h));
 
 		if (i < first && (h->setf || h->d.kind == HO_PARAM || h->d.kind == HO_FIXED))
-			ruleset_error(rs, h->loc, "not restartable: guest state is written before an access");
+			ruleset_error(rs, h->loc,
+				      "not restartable: guest state is written before an access");
 		if (i >= first && !mem)
-			ruleset_error(rs, h->loc, "not restartable: accesses must follow each other");
+			ruleset_error(rs, h->loc,
+				      "not restartable: accesses must follow each other");
 		if (i >= first && mem && !same_base(&h->a, &r->host[first].a))
 			ruleset_error(rs, h->loc, "not restartable: accesses off different bases");
 		if (i >= first && i < last && mem && h->d.kind == HO_TEMP &&

@@ -162,10 +162,10 @@ static const struct binop {
 	int tok, prec;
 	enum expr_op op;
 } binops[] = {
-	{T_LOR, 1, E_LOR}, {T_LAND, 2, E_LAND}, {'|', 3, E_OR},	   {'^', 4, E_XOR},  {'&', 5, E_AND},
-	{T_EQ, 6, E_EQ},   {T_NE, 6, E_NE},	{'<', 7, E_LT},	   {T_LE, 7, E_LE},  {'>', 7, E_GT},
-	{T_GE, 7, E_GE},   {T_SHL, 8, E_SHL},	{T_SHR, 8, E_SAR}, {'+', 9, E_ADD}, {'-', 9, E_SUB},
-	{'*', 10, E_MUL},
+	{T_LOR, 1, E_LOR}, {T_LAND, 2, E_LAND}, {'|', 3, E_OR},	 {'^', 4, E_XOR},
+	{'&', 5, E_AND},   {T_EQ, 6, E_EQ},	{T_NE, 6, E_NE}, {'<', 7, E_LT},
+	{T_LE, 7, E_LE},   {'>', 7, E_GT},	{T_GE, 7, E_GE}, {T_SHL, 8, E_SHL},
+	{T_SHR, 8, E_SAR}, {'+', 9, E_ADD},	{'-', 9, E_SUB}, {'*', 10, E_MUL},
 };
 
 /* c in {eq, ne, 3}: a chain of equalities. */

@@ -8,14 +8,15 @@
 struct gline {
 	struct parser *p;
 	struct ginsn *g;
-	int op; /* of the first class member when a class variable */
+	int op;	     /* of the first class member when a class variable */
 	char letter; /* of the operand that gives the width */
 };
 
 static int param_bind(struct parser *p, const char *name, enum param_kind kind, enum gfield f)
 {
-	static const char *const kinds[] = {"a register", "an immediate", "a condition", "a shift",
-					    "an extension", "a memory type", "a label", "a let"};
+	static const char *const kinds[] = {"a register", "an immediate", "a condition",
+					    "a shift",	  "an extension", "a memory type",
+					    "a label",	  "a let"};
 	struct rule *r = p->rule;
 	int i = param_find(r, name);
 
@@ -30,8 +31,8 @@ static int param_bind(struct parser *p, const char *name, enum param_kind kind, 
 	if (strlen(name) >= sizeof(r->param[0].name))
 		parse_fail(p, "parameter name '%s' is too long", name);
 	i = r->nparams++;
-	r->param[i] = (struct param){
-		.kind = kind, .insn = (u8)r->nguest, .field = f, .loc = p->tok.loc};
+	r->param[i] =
+		(struct param){.kind = kind, .insn = (u8)r->nguest, .field = f, .loc = p->tok.loc};
 	strcpy(r->param[i].name, name);
 	return i;
 }
@@ -267,8 +268,8 @@ static void check_mem_width(struct gline *l)
 		return;
 	if (((m->v == MEM_X || m->v == MEM_SW) && l->letter != 'X') ||
 	    (m->v <= MEM_W && l->letter != 'W'))
-		parse_fail(l->p, "memory type .%s does not go with an %c register",
-			   mem_names[m->v], l->letter);
+		parse_fail(l->p, "memory type .%s does not go with an %c register", mem_names[m->v],
+			   l->letter);
 }
 
 void parse_guest(struct parser *p)

@@ -234,8 +234,8 @@ static void host_mnemonic(struct parser *p, struct hinsn *h, int *op)
 
 		tok_ident(p, id, sizeof(id), "a class variable");
 		i = param_find(p->rule, id);
-		if (i >= 0 && (p->rule->param[i].kind == P_SHIFT ||
-			       p->rule->param[i].kind == P_EXT)) {
+		if (i >= 0 &&
+		    (p->rule->param[i].kind == P_SHIFT || p->rule->param[i].kind == P_EXT)) {
 			h->op = -1;
 			h->op_param = i;
 			*op = hinsn_op(p->rule, h);
@@ -288,7 +288,10 @@ void parse_host(struct parser *p)
 	if (hop_is_mem(op))
 		host_mem_type(p, h);
 	if (tok_accept(p, '.')) {
-		suffix = tok_is(p, "w") ? WS_W : tok_is(p, "x") ? WS_X : tok_is(p, "r") ? WS_R : WS_ANY;
+		suffix = tok_is(p, "w")	  ? WS_W
+			 : tok_is(p, "x") ? WS_X
+			 : tok_is(p, "r") ? WS_R
+					  : WS_ANY;
 		if (suffix == WS_ANY)
 			parse_fail(p, "a width is .w, .x or .r");
 		lex_next(p);

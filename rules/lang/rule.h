@@ -80,7 +80,20 @@ enum param_kind { P_REG, P_IMM, P_COND, P_SHIFT, P_EXT, P_MEM, P_LABEL, P_LET };
 enum { RC_ZR = 1, RC_SP = 2 };
 
 /* Fields of a guest instruction that a pattern can bind or fix. */
-enum gfield { F_RD, F_RN, F_RM, F_RA, F_IMM, F_IMMR, F_IMMS, F_SHIFT, F_AMOUNT, F_COND, F_MEM, F_NUM };
+enum gfield {
+	F_RD,
+	F_RN,
+	F_RM,
+	F_RA,
+	F_IMM,
+	F_IMMR,
+	F_IMMS,
+	F_SHIFT,
+	F_AMOUNT,
+	F_COND,
+	F_MEM,
+	F_NUM
+};
 
 struct param {
 	char name[16];
@@ -123,12 +136,12 @@ struct hopnd {
 };
 
 struct hinsn {
-	int op;	      /* enum hir_op, -1 when from a class column or a shift parameter */
-	int cls_var;  /* index into rule.vars, or -1 */
+	int op;	     /* enum hir_op, -1 when from a class column or a shift parameter */
+	int cls_var; /* index into rule.vars, or -1 */
 	int col;
 	int op_param; /* P_SHIFT or P_EXT parameter that gives the op, or -1 */
-	u8 setf; /* written with the s suffix */
-	u8 wsel; /* WS_W, WS_X, WS_R */
+	u8 setf;      /* written with the s suffix */
+	u8 wsel;      /* WS_W, WS_X, WS_R */
 	struct hopnd d, a, b, c;
 	struct expr *disp;
 	struct gval cc; /* condition */
@@ -189,7 +202,8 @@ struct ruleset {
 };
 
 /* ---- rules/lang/parse.c ---- */
-/* Parses text (need not be terminated). Always returns a set unless memory is short; look at nerrors. */
+/* Parses text (need not be terminated). Always returns a set unless memory is short; look at
+ * nerrors. */
 struct ruleset *ruleset_parse(const char *file, const char *text, size_t len);
 struct ruleset *ruleset_load(const char *path);
 void ruleset_free(struct ruleset *rs);
@@ -215,7 +229,7 @@ bool gop_is_mem(int op);
 
 /* Host op by mnemonic, "adds" gives HIR_ADD with *setf; -1 unknown. */
 int hop_find(const char *mn, u8 *setf);
-const char *hop_name(int op); /* lower case */
+const char *hop_name(int op);  /* lower case */
 const char *hop_shape(int op); /* operand template of hir.h; NULL: not usable in rules */
 bool hop_is_control(int op);
 bool hop_is_mem(int op);

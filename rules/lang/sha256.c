@@ -39,8 +39,8 @@ static void sha256_block(u32 h[8], const u8 *p)
 	memcpy(s, h, sizeof(s));
 	for (int i = 0; i < 64; i++) {
 		u32 e = s[4], a = s[0];
-		u32 t1 = s[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) +
-			 ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
+		u32 t1 = s[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + ((e & s[5]) ^ (~e & s[6])) +
+			 k[i] + w[i];
 		u32 t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) +
 			 ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
 
