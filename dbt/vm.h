@@ -117,6 +117,7 @@ struct dbt_vm {
 	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */
 	struct dbt_stats stats;
 	u64 op_uses[2048];
+	u64 *rule_uses; /* by rule id, see dbt/rules.h */
 };
 
 /* Host pointer to RAM, NULL outside. */
