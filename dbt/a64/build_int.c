@@ -3,7 +3,7 @@
  * C builders of the integer instructions: what runs with dbt.rules = none, and what no rule covers.
  * Loads and stores are in build_mem.c, system instructions in build_sys.c.
  */
-#include "dbt/hir.h"
+#include "dbt/a64/build.h"
 
 static struct hir_buf *B(struct tr *tr)
 {
@@ -433,8 +433,6 @@ static int branch(struct tr *tr, const struct a64_insn *in)
 	}
 	return 0;
 }
-
-int build_mem(struct tr *tr, const struct a64_insn *in);
 
 int build_int(struct tr *tr, const struct a64_insn *in)
 {

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* C builders of the general-register loads, stores, exclusives and atomics. */
-#include "dbt/hir.h"
-
-int build_mem(struct tr *tr, const struct a64_insn *in);
-struct hir_opnd build_extended(struct tr *tr, unsigned rm, unsigned ext, unsigned amount);
-
-/* Base and displacement of the access; writeback is left to the caller. */
-struct hir_opnd build_address(struct tr *tr, const struct a64_insn *in, s32 *disp);
-void build_writeback(struct tr *tr, const struct a64_insn *in);
+#include "dbt/a64/build.h"
 
 struct hir_opnd build_address(struct tr *tr, const struct a64_insn *in, s32 *disp)
 {
