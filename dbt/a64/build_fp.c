@@ -187,6 +187,18 @@ static void move_scalar(struct fpb *f, unsigned rd, struct hir_opnd a)
 		hir_v(f->b, VOP_VPAND, d, a, hconst(0xffff, 0));
 }
 
+/* Not from the constant pool: that has no room for every immediate of every program. */
+static void fmov_imm(struct fpb *f)
+{
+	struct hir_opnd t = himm(0);
+
+	if (f->in->imm) {
+		t = htmp(f->b);
+		hir2(f->b, HIR_MOV, f->size == 3 ? 8 : 4, t, himm(f->in->imm));
+	}
+	hir_v(f->b, VOP_VMOVQ_G2V, hv(f->in->rd), t, hnone());
+}
+
 static void fmov_gen(struct fpb *f)
 {
 	const struct a64_insn *in = f->in;
@@ -260,9 +272,7 @@ int build_fp_move(struct fpb *f)
 
 	switch (in->op) {
 	case A64_FMOV_reg: move_scalar(f, in->rd, hv(in->rn)); return 0;
-	case A64_FMOV_imm:
-		hir_v(f->b, VOP_VMOVAPS, hv(in->rd), hconst((u64)in->imm, 0), hnone());
-		return 0;
+	case A64_FMOV_imm: fmov_imm(f); return 0;
 	case A64_FMOV_gen: fmov_gen(f); return 0;
 	case A64_FMOV_togen: fmov_togen(f); return 0;
 	case A64_FCSEL: fcsel(f); return 0;

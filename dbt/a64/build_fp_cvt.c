@@ -249,10 +249,10 @@ static int tofix_v(struct fpb *f, bool uns, unsigned rnd)
 		vop = uns ? VOP_VCVTTPD2UQQ : VOP_VCVTTPD2QQ;
 	else
 		vop = uns ? VOP_VCVTTPS2UDQ : VOP_VCVTTPS2DQ;
+	if (uns && (rnd != RND_Z || f->in->amount))
+		return -1;
 	a = fpb_src(f, f->in->rn);
 	if (rnd != RND_Z || f->in->amount) {
-		if (uns)
-			return -1;
 		w = fpb_op1(f, vop, to_range(f, a, 8u << f->size, false, rnd));
 		fpb_finish(f, w);
 		return 0;
