@@ -9,7 +9,6 @@
 #define ARMATURE_CONFIG_H
 
 #include "common/types.h"
-#include "vmm/sandbox.h"
 
 #define CONFIG_MAX_CPUS	     64
 #define CONFIG_MAX_CPUS_GIC2 8
@@ -37,14 +36,15 @@ struct boot_config {
 };
 
 enum drive_format { DRIVE_RAW };
-enum drive_cache { DRIVE_CACHE_WRITEBACK, DRIVE_CACHE_DIRECT };
+enum drive_cache { DRIVE_CACHE_WRITEBACK, DRIVE_CACHE_WRITETHROUGH };
 
 struct drive_config {
 	char *id;
 	char *path;
 	enum drive_format format;
 	bool readonly;
-	enum drive_cache cache; /* direct: O_DIRECT */
+	enum drive_cache cache; /* what the guest is told, and whether each write is synced */
+	bool direct;		/* O_DIRECT */
 	char *serial;		/* at most 20 bytes; "" when not given */
 	unsigned queues;
 };
@@ -85,6 +85,8 @@ struct console_config {
 	struct port_config ports[CONFIG_MAX_PORTS];
 };
 
+enum config_sandbox { CONFIG_SANDBOX_ON, CONFIG_SANDBOX_LOG, CONFIG_SANDBOX_OFF };
+
 enum dbt_config_rules { CONFIG_RULES_NONE, CONFIG_RULES_BASE, CONFIG_RULES_LEARNED };
 
 struct translator_config {
@@ -104,7 +106,7 @@ struct vm_config {
 	char *serial; /* chardev spec of the PL011 */
 	bool rng;
 	struct translator_config dbt;
-	enum sandbox_mode sandbox;
+	enum config_sandbox sandbox;
 	char *monitor;	   /* chardev spec of the QMP monitor, "none" when not given */
 	char *device_tree; /* path of the user's own tree, or NULL */
 };

@@ -10,7 +10,7 @@
 #define GIB (1024 * MIB)
 
 static const char *const on_reset_words[] = {"exit", "restart", NULL};
-static const char *const cache_words[] = {"writeback", "direct", NULL};
+static const char *const cache_words[] = {"writeback", "writethrough", NULL};
 static const char *const format_words[] = {"raw", NULL};
 static const char *const net_words[] = {"user", "tap", "none", NULL};
 static const char *const proto_words[] = {"tcp", "udp", NULL};
@@ -102,8 +102,9 @@ static const struct config_key drive_keys[] = {
 	{"format", KEY_ENUM, FIELD(drive_config, format), .words = format_words},
 	{"readonly", KEY_BOOL, FIELD(drive_config, readonly)},
 	{"cache", KEY_ENUM, FIELD(drive_config, cache), .words = cache_words},
+	{"direct", KEY_BOOL, FIELD(drive_config, direct)},
 	{"serial", KEY_STRING, FIELD(drive_config, serial), .max = 20, .text = ""},
-	{"queues", KEY_UINT, FIELD(drive_config, queues), .min = 1, .max = 8, .def = 1},
+	{"queues", KEY_UINT, FIELD(drive_config, queues), .min = 1, .max = 16, .def = 1},
 	{.name = NULL},
 };
 
