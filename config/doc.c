@@ -471,8 +471,17 @@ int config_doc_set(struct config_doc *doc, const char *key, const char *value, c
 
 unsigned config_doc_count(const struct config_doc *doc, const char *key)
 {
-	struct json_object *obj = json_object_object_get(doc->root, key);
+	struct json_object *obj = doc->root;
+	char name[64];
+	long index;
 
+	while (key && *key && obj) {
+		enum json_type want;
+
+		key = path_step(key, name, &index);
+		want = index < 0 ? json_type_object : json_type_array;
+		obj = key && json_object_is_type(obj, want) ? child_get(obj, name, index) : NULL;
+	}
 	return json_object_is_type(obj, json_type_array) ? (unsigned)json_object_array_length(obj)
 							 : 0;
 }

@@ -16,12 +16,12 @@ struct machine;
 /* Why a machine stopped; machine_exit_status() maps it to the process's exit status. */
 enum machine_request {
 	MACHINE_RUNNING,
-	MACHINE_POWEROFF,     /* the guest's SYSTEM_OFF */
-	MACHINE_RESET,	      /* the guest's SYSTEM_RESET */
-	MACHINE_PANIC,	      /* the guest told pvpanic */
-	MACHINE_QUIT,	      /* Ctrl-A x */
-	MACHINE_SIGNAL,	      /* SIGINT, SIGTERM, SIGHUP */
-	MACHINE_ENGINE_ERROR, /* the translator cannot go on; reported already */
+	MACHINE_POWEROFF,   /* the guest's SYSTEM_OFF */
+	MACHINE_RESET,	    /* the guest's SYSTEM_RESET */
+	MACHINE_PANIC,	    /* the guest told pvpanic */
+	MACHINE_QUIT,	    /* Ctrl-A x */
+	MACHINE_SIGNAL,	    /* SIGINT, SIGTERM, SIGHUP */
+	MACHINE_HOST_ERROR, /* the translator or a thread cannot go on; reported already */
 };
 
 /* Exit statuses of `armature run`; documented in docs/config.md and the man page. */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "common/guest_mem.h"
+#include "common/sandbox.h"
 #include "dbt/dbt.h"
 #include "devices/chardev.h"
 #include "devices/gic.h"
@@ -30,6 +31,7 @@ struct backend {
 };
 
 #define MACHINE_MAX_BACKENDS (CONFIG_MAX_VIRTIO + 1)
+#define MACHINE_MAX_CHARDEVS (1 + CONFIG_MAX_CONSOLES * (1 + CONFIG_MAX_PORTS))
 
 enum vcpu_power { VCPU_OFF, VCPU_ON_PENDING, VCPU_ON };
 
@@ -82,6 +84,8 @@ struct machine {
 	struct machine_timer_arg timer_arg[CONFIG_MAX_CPUS];
 	struct device *serial;
 	struct chardev *serial_chardev;
+	unsigned n_chardevs;
+	struct chardev *chardev[MACHINE_MAX_CHARDEVS]; /* all, to be closed at the end */
 
 	unsigned n_devices;
 	struct device *device[MACHINE_MAX_DEVICES]; /* in order of creation; reset, save, destroy */
@@ -95,6 +99,8 @@ struct machine {
 	void *fdt; /* malloc'd, what the guest gets */
 	struct boot_images images;
 	struct boot_layout layout;
+
+	struct sandbox *main_sandbox, *vcpu_sandbox; /* NULL: none */
 };
 
 /* ---- backends.c ---- */
@@ -106,6 +112,8 @@ int backend_create_virtio(struct machine *m, struct backend *b, const struct irq
 			  struct device **out);
 /* Opens the chardev of the PL011. 0, or -errno after a message. */
 int backend_open_serial(struct machine *m);
+/* Closes every chardev; no device uses one any more. */
+void backends_close(struct machine *m);
 
 /* ---- fdt_build.c ---- */
 /* The tree of a configuration, in malloc'd memory with room to grow; NULL when out of memory. */
@@ -131,7 +139,11 @@ int fdt_probe_devices(struct machine *m);
 /* Registers a device for reset, save and destruction. 0 or -ENOSPC. */
 int machine_add_device(struct machine *m, struct device *dev);
 
+/* The configuration's word as common/sandbox.h has it. */
+enum sandbox_mode machine_sandbox_mode(const struct machine *m);
+
 /* ---- vcpu.c ---- */
+extern const struct sandbox_role vcpu_sandbox_role;
 /* Makes the dbt vCPUs, off but for the first. 0, or -errno after a message. */
 int vcpus_create(struct machine *m);
 int vcpus_start(struct machine *m);
