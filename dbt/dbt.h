@@ -86,6 +86,12 @@ void dbt_vm_destroy(struct dbt_vm *vm);
 /* Guest RAM slot: page aligned, not overlapping; before any vCPU runs. 0 or -errno. */
 int dbt_vm_set_memory(struct dbt_vm *vm, gpa_t gpa, u64 size, void *host);
 
+/*
+ * Guest memory was changed from outside (a reset's new kernel, a restored state): drops every
+ * translation and every entry of the memory tables. No vCPU is inside dbt_vcpu_run.
+ */
+void dbt_vm_flush(struct dbt_vm *vm);
+
 /* `index` is the MPIDR affinity's linear number: Aff0 = index % 16, Aff1 = index / 16. */
 int dbt_vcpu_create(struct dbt_vm *vm, unsigned index, struct dbt_vcpu **out);
 void dbt_vcpu_destroy(struct dbt_vcpu *vcpu);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's half of devices: from the configuration's lists to devices/virtio and chardevs. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "devices/virtio/blk.h"
+#include "vmm/machine_internal.h"
+
+static void add(struct machine *m, enum backend_kind kind, const char *id, unsigned index)
+{
+	m->backend[m->n_backends++] = (struct backend){.kind = kind, .id = id, .index = index};
+}
+
+/* In the order in which guests number their disks and interfaces. */
+void backends_collect(struct machine *m)
+{
+	const struct vm_config *cfg = m->cfg;
+
+	add(m, BACKEND_SERIAL, "serial", 0);
+	for (unsigned i = 0; i < cfg->n_drives; i++)
+		add(m, BACKEND_DRIVE, cfg->drives[i].id, i);
+	for (unsigned i = 0; i < cfg->n_networks; i++)
+		if (cfg->networks[i].type != NET_NONE)
+			add(m, BACKEND_NETWORK, cfg->networks[i].id, i);
+	for (unsigned i = 0; i < cfg->n_consoles; i++)
+		add(m, BACKEND_CONSOLE, cfg->consoles[i].id, i);
+	if (cfg->rng)
+		add(m, BACKEND_RNG, "rng", 0);
+}
+
+struct backend *backend_find(struct machine *m, const char *id)
+{
+	for (unsigned i = 0; i < m->n_backends; i++)
+		if (!strcmp(m->backend[i].id, id))
+			return &m->backend[i];
+	return NULL;
+}
+
+static void user_quit(void *opaque)
+{
+	machine_request(opaque, MACHINE_QUIT, 0);
+}
+
+static int open_chardev(struct machine *m, const char *id, const char *spec, struct chardev **out)
+{
+	const struct chardev_params params = {
+		.spec = spec,
+		.id = id,
+		.loop = m->loop,
+		.quit = user_quit,
+		.quit_opaque = m,
+	};
+	int err = chardev_open(&params, out);
+
+	if (!err)
+		m->chardev[m->n_chardevs++] = *out;
+	return err;
+}
+
+int backend_open_serial(struct machine *m)
+{
+	return open_chardev(m, "serial", m->cfg->serial, &m->serial_chardev);
+}
+
+void backends_close(struct machine *m)
+{
+	while (m->n_chardevs)
+		chardev_close(m->chardev[--m->n_chardevs]);
+}
+
+static int create_drive(struct machine *m, struct backend *b, const struct irq_line *irq,
+			struct device **out)
+{
+	const struct drive_config *d = &m->cfg->drives[b->index];
+	const struct virtio_blk_params params = {
+		.id = d->id,
+		.path = d->path,
+		.fd = -1,
+		.serial = *d->serial ? d->serial : NULL,
+		.readonly = d->readonly,
+		.direct = d->direct,
+		.writethrough = d->cache == DRIVE_CACHE_WRITETHROUGH,
+		.num_queues = d->queues,
+		.sandbox = machine_sandbox_mode(m),
+	};
+	const char *why = "";
+	int err = virtio_blk_create(&params, &m->mem, irq, out, &why);
+
+	if (err)
+		error_report("drive \"%s\" (%s): %s: %s", d->id, d->path, why, strerror(-err));
+	return err;
+}
+
+int backend_create_virtio(struct machine *m, struct backend *b, const struct irq_line *irq,
+			  struct device **out)
+{
+	switch (b->kind) {
+	case BACKEND_DRIVE: return create_drive(m, b, irq, out);
+	default: break;
+	}
+	error_report("\"%s\": this kind of device is not implemented yet", b->id);
+	return -ENOTSUP;
+}
