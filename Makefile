@@ -4,7 +4,8 @@ BUILD   ?= build
 V       ?= 0
 Q       := $(if $(filter 1,$(V)),,@)
 
-PKG_LIST := json-c libseccomp slirp zlib
+# slirp.pc drags in glib's development files, which nothing here includes: named by hand below.
+PKG_LIST := json-c libseccomp zlib
 OPT      ?= -O2
 SAN      ?=
 WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
@@ -12,7 +13,7 @@ WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-protot
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DARMATURE_VERSION='"0.1.0"'
 CFLAGS   += -std=gnu11 -g $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -pthread -MMD -MP
 LDFLAGS  += $(SAN) -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null) -lfdt -lm
+LDLIBS   += $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null) -lslirp -lfdt -lm
 CPPFLAGS += $(shell pkg-config --cflags $(PKG_LIST) 2>/dev/null)
 
 MODULES  := common config devices devices/virtio dbt dbt/a64 dbt/x64 vmm

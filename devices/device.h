@@ -23,6 +23,13 @@ struct device_ops {
 	int (*mmio_read)(struct device *dev, u64 offset, unsigned size, u64 *val);
 	int (*mmio_write)(struct device *dev, u64 offset, unsigned size, u64 val);
 	void (*reset)(struct device *dev);
+	/*
+	 * Devices with a thread: pause returns when the thread has finished what it was doing and
+	 * touches guest memory no more; until resume only reset, save and load are called. NULL: the device
+	 * does nothing by itself.
+	 */
+	void (*pause)(struct device *dev);
+	void (*resume)(struct device *dev);
 	ssize_t (*save)(struct device *dev, void *buf, size_t cap); /* bytes, or -errno */
 	int (*load)(struct device *dev, u32 version, const void *buf, size_t len);
 	void (*destroy)(struct device *dev);
