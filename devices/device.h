@@ -19,14 +19,15 @@ struct device;
 struct device_ops {
 	const char *name; /* record name, e.g. "pl011" */
 	u32 version;
-	/* offset is below the window's size; size 1, 2, 4 or 8; misaligned or odd sizes: return -EINVAL. */
+	/* offset is below the window's size; size 1, 2, 4 or 8; misaligned or odd sizes: return
+	 * -EINVAL. */
 	int (*mmio_read)(struct device *dev, u64 offset, unsigned size, u64 *val);
 	int (*mmio_write)(struct device *dev, u64 offset, unsigned size, u64 val);
 	void (*reset)(struct device *dev);
 	/*
 	 * Devices with a thread: pause returns when the thread has finished what it was doing and
-	 * touches guest memory no more; until resume only reset, save and load are called. NULL: the device
-	 * does nothing by itself.
+	 * touches guest memory no more; until resume only reset, save and load are called. NULL:
+	 * the device does nothing by itself.
 	 */
 	void (*pause)(struct device *dev);
 	void (*resume)(struct device *dev);
