@@ -68,6 +68,16 @@ static inline void vg_irq_set(void *opaque, unsigned n, bool level)
 	pthread_mutex_unlock(&g->lock);
 }
 
+static inline bool vg_level(struct vg *g)
+{
+	bool level;
+
+	pthread_mutex_lock(&g->lock);
+	level = g->level;
+	pthread_mutex_unlock(&g->lock);
+	return level;
+}
+
 static inline void vg_init(struct vg *g)
 {
 	memset(g, 0, sizeof(*g));
