@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-thread system-call filters: every thread installs its own before it touches guest data. */
-#ifndef ARMATURE_SANDBOX_H
-#define ARMATURE_SANDBOX_H
-
-enum sandbox_mode {
-	SANDBOX_ON,  /* a forbidden call kills the process; thread and call are named on stderr */
-	SANDBOX_LOG, /* reported, and let through */
-	SANDBOX_OFF,
-};
-
 /*
- * Installs the allow-list of `thread_role` ("main", "vcpu", "virtio-blk", ...) on the calling
- * thread. Irrevocable. 0, or a negative errno: -ENOENT for a role without a list.
+ * The allow-lists of the main thread and of the vCPU threads. (Each device's list stands in the
+ * device's file; common/sandbox.h is how a list becomes a filter.) Order at start: device and vCPU
+ * threads first, each enters its own; the main thread last, just before its event loop, since
+ * threads inherit what their creator is bound by.
  */
-int sandbox_enter(const char *thread_role, enum sandbox_mode mode);
+#ifndef ARMATURE_VMM_SANDBOX_H
+#define ARMATURE_VMM_SANDBOX_H
+
+#include "common/sandbox.h"
+
+extern const struct sandbox_role sandbox_main_role;
+extern const struct sandbox_role sandbox_vcpu_role;
+
+/* "on", "log" or "off". 0, or -EINVAL for another word. */
+int sandbox_mode_parse(const char *word, enum sandbox_mode *mode);
+/* Prepares and enters in one step, for the calling thread. 0 or -errno with *err a sentence. */
+int sandbox_confine(const struct sandbox_role *role, const char *thread, enum sandbox_mode mode,
+		    const char **err);
 
 #endif
