@@ -22,7 +22,7 @@ OBJS     := $(SRCS:%.c=$(BUILD)/%.o) $(ASMS:%.S=$(BUILD)/%.o)
 LIBOBJS  := $(filter-out $(BUILD)/vmm/main.o,$(OBJS))
 
 .PHONY: all
-all: $(BUILD)/armature
+all: $(BUILD)/armature ## build (default)
 
 # Generated sources (decoder, rule tables) are prerequisites of every object: mk/*.mk add to GEN.
 GEN :=
@@ -48,7 +48,7 @@ $(BUILD)/%.o: %.S | $(GEN)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 .PHONY: clean
-clean:
+clean: ## remove build directories
 	rm -rf $(BUILD) build-*
 
 -include $(OBJS:.o=.d)
