@@ -12,8 +12,10 @@ WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-protot
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DARMATURE_VERSION='"0.1.0"'
 CFLAGS   += -std=gnu11 -g $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -pthread -MMD -MP
 LDFLAGS  += $(SAN) -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null) -lfdt -lm
-CPPFLAGS += $(shell pkg-config --cflags $(PKG_LIST) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKG_LIST) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null)
+CPPFLAGS += $(PKG_CFLAGS)
+LDLIBS   += $(PKG_LIBS) -lfdt -lm
 
 MODULES  := common config devices devices/virtio dbt dbt/a64 dbt/x64 vmm
 SRCS     := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
