@@ -2,6 +2,7 @@
 CC      ?= cc
 BUILD   ?= build
 V       ?= 0
+GUEST   ?= guest
 Q       := $(if $(filter 1,$(V)),,@)
 
 PKG_LIST := json-c libseccomp slirp zlib

@@ -1,6 +1,5 @@
 # The guest: Debian's arm64 kernels as they are, a busybox initramfs, an ext4 disk, a Debian root image.
 # Everything lands in $(GUEST) and is made once; `make guest-update` asks the archive again.
-GUEST := guest
 G     := tools/guest
 GKERN := cloud generic
 
@@ -27,7 +26,10 @@ $(GUEST)/.fetched: $(G)/fetch.sh $(G)/apt.sh
 	$(Q)$(G)/fetch.sh $(GUEST)
 	@touch $@
 
-$(GUEST)/Image-%: $(GUEST)/.fetched $(G)/image.py
+# Only a package that changed makes what is made from it again.
+$(foreach k,$(GKERN) busybox,$(GUEST)/pkg/$(k)/.package): $(GUEST)/.fetched ;
+
+$(GUEST)/Image-%: $(GUEST)/pkg/%/.package $(G)/image.py
 	@echo "  IMAGE   $@"
 	$(Q)/usr/bin/python3 $(G)/image.py $(GUEST)/pkg/$*/boot/vmlinuz-* $@
 
@@ -35,7 +37,7 @@ $(GUEST)/Image-%.gz: $(GUEST)/Image-%
 	@echo "  GZIP    $@"
 	$(Q)gzip -n -c $< > $@.tmp && mv $@.tmp $@
 
-$(GUEST)/initramfs-%.cpio: $(GUEST)/.fetched $(G)/initramfs.py $(G)/modules.txt $(G)/init $(G)/udhcpc.script
+$(GUEST)/initramfs-%.cpio: $(GUEST)/pkg/%/.package $(GUEST)/pkg/busybox/.package $(G)/initramfs.py $(G)/modules.txt $(G)/init $(G)/udhcpc.script
 	@echo "  CPIO    $@"
 	$(Q)/usr/bin/python3 $(G)/initramfs.py --busybox $(GUEST)/pkg/busybox/bin/busybox --kernel $(GUEST)/pkg/$* \
 		--modules $(G)/modules.txt --file /init=$(G)/init --file /etc/udhcpc.script=$(G)/udhcpc.script -o $@

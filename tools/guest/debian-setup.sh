@@ -24,9 +24,11 @@ wants() { # wants TARGET UNIT
 	ln -sf "/lib/systemd/system/$2" "$root/etc/systemd/system/$1.wants/$2"
 }
 wants multi-user.target systemd-networkd.service
-# A getty on the serial console comes from console= on the kernel command line; one on the virtio console by hand.
-mkdir -p "$root/etc/systemd/system/getty.target.wants"
-ln -sf /lib/systemd/system/serial-getty@.service "$root/etc/systemd/system/getty.target.wants/serial-getty@hvc0.service"
+# A getty on the serial console comes from console= on the kernel command line; one on the virtio console with the
+# device (a unit that waited for it would hold up the boot of a machine without).
+mkdir -p "$root/etc/udev/rules.d"
+echo 'SUBSYSTEM=="tty", KERNEL=="hvc0", TAG+="systemd", ENV{SYSTEMD_WANTS}+="serial-getty@hvc0.service"' \
+	>"$root/etc/udev/rules.d/80-hvc0.rules"
 # Timers that would wake up in the middle of a measurement.
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer; do
 	ln -sf /dev/null "$root/etc/systemd/system/$unit"

@@ -72,6 +72,16 @@ rm "$root/usr/sbin/policy-rc.d"
 say "settings and kernel modules"
 quiet "$here/debian-setup.sh" "$root" "$guest/pkg/cloud" "$guest/pkg/generic"
 
+# A small archive of our own, for `apt-get install` in the guest without the world outside.
+say "pool: hello"
+rm -rf "$guest/pool"
+mkdir -p "$guest/pool"
+(
+	cd "$guest/pool"
+	"$here/apt.sh" "$guest/apt" arm64 get download -qq hello
+	dpkg-scanpackages -m . 2>>"$log" >Packages
+)
+
 say "$guest/debian.img"
 rm -f "$guest/debian.img.tmp"
 quiet mke2fs -q -F -t ext4 -L debian -d "$root" "$guest/debian.img.tmp" 3G
