@@ -69,6 +69,7 @@ static bool other_extension(u32 w, const char *text)
 		"addg",
 		"subg",
 		"subp",
+		"cmpp",
 		"gmi",
 		"irg",
 		/* PAuth */ "ldra",
