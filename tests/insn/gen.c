@@ -274,11 +274,11 @@ static bool arrange_sysreg(struct gen *g, const struct a64_insn *i, u32 *word)
 	return add_fix(g, i->rd, FIX_VALUE, rnd(g) & masks[k], 0);
 }
 
-/* Cache maintenance by address that EL0 may do. */
+/* Cache maintenance by address that EL0 may do (DC CVAP: refused by qemu-user). */
 static bool arrange_sys(struct gen *g, const struct a64_insn *i, u32 *word)
 {
 	static const u32 ids[] = {0x5bd1 /* DC CVAC */, 0x5bd9 /* DC CVAU */, 0x5bf1 /* DC CIVAC */,
-				  0x5be1 /* DC CVAP */, 0x5ba9 /* IC IVAU */};
+				  0x5ba9 /* IC IVAU */};
 
 	if (i->op != A64_SYS || i->rd == 31)
 		return false;

@@ -157,7 +157,8 @@ static void on_signal(int sig, void *info, void *ctx)
 	case_out.sp = uc->sp;
 	case_out.nzcv = uc->pstate & 0xf0000000;
 	case_out.pc = uc->pc;
-	case_out.sig = (uint32_t)sig | (uint64_t)(uint32_t)si[2] << 32;
+	/* Why an instruction is illegal, Linux and qemu-user name differently. */
+	case_out.sig = (uint32_t)sig | (sig == SIGILL ? 0 : (uint64_t)(uint32_t)si[2] << 32);
 	case_out.fault = 0;
 	if ((sig == SIGSEGV || sig == SIGBUS) && addr >= WIN_BASE &&
 	    addr < WIN_BASE + WIN_PAGES * PAGE)
