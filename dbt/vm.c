@@ -133,6 +133,13 @@ int dbt_vm_set_memory(struct dbt_vm *vm, gpa_t gpa, u64 size, void *host)
 	return 0;
 }
 
+void dbt_vm_flush(struct dbt_vm *vm)
+{
+	view_tlbi_all(vm);
+	view_flush(&vm->flat);
+	code_invalidate_all(vm);
+}
+
 /* ---- registers ---- */
 
 int dbt_vcpu_get_reg(struct dbt_vcpu *cpu, struct dbt_reg reg, void *val)
