@@ -62,15 +62,12 @@ static const struct sandbox_rule main_rules[] = {
 	SANDBOX_ALLOW(write),
 	/* devices/chardev.c: unix sockets, the terminal's modes at exit */
 	SANDBOX_ALLOW(accept4),
-	SANDBOX_ALLOW(recvfrom),
 	SANDBOX_ALLOW(sendto),
+	SANDBOX_ALLOW(poll),
 	SANDBOX_ALLOW(close),
-	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_SETFL)),
-	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCGETS)),
-	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCSETS)),
-	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCSETSF)),
-	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCSETSW)),
 	SANDBOX_ALLOW(unlink),
+	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_SETFL)),
+	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCSETS)),
 	/* locks, and pthread_join of vCPU and device threads, which waits on a shared futex */
 	FUTEX_RULES,
 	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME)),
