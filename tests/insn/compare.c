@@ -157,8 +157,9 @@ static void print_difference(const struct insn_case *c, const struct result *a,
 	print_pair("pc", 0, 0, a->r.pc, b->r.pc);
 	print_pair("signal", 0, 0, a->r.sig, b->r.sig);
 	print_pair("fault", 0, 0, a->r.fault, b->r.fault);
-	for (unsigned i = 0; i < sizeof(a->mem) / 8; i++) {
+	for (unsigned i = 0, shown = 0; i < sizeof(a->mem) / 8 && shown < 8; i++) {
 		unsigned at = win_edge_offset(i * 8 / WIN_EDGE) + i * 8 % WIN_EDGE;
+		shown += a->mem[i] != b->mem[i];
 		if (a->mem[i] != b->mem[i])
 			printf("    mem window+0x%x: expected %016" PRIx64 " got %016" PRIx64 "\n",
 			       at, a->mem[i], b->mem[i]);

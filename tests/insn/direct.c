@@ -150,7 +150,7 @@ static int machine_init(void)
 	tables_build();
 	dbt_vcpu_reset(vcpu, 0, 0);
 	set(DBT_REG_SYS, SYS_MAIR, 0xff);
-	set(DBT_REG_SYS, SYS_TCR, 16 | 16ull << 16 | 0x3500 | 1ull << 23 | 5ull << 32);
+	set(DBT_REG_SYS, SYS_TCR, 16 | 16ull << 16 | 0x3500 | 1ull << 23 | 5ull << 32 | 1ull << 37);
 	set(DBT_REG_SYS, SYS_TTBR0, RAM_BASE + TABLES);
 	set(DBT_REG_SYS, SYS_VBAR, VBAR);
 	set(DBT_REG_SYS, SYS_CPACR, 3u << 20);
@@ -263,6 +263,13 @@ static void on_alarm(int sig)
 	sh->seen = sh->next;
 }
 
+static void report_error(const struct insn_case *c, const struct dbt_exit *ex)
+{
+	fprintf(stderr, "insn-direct: engine error '%s' at %" PRIx64 " in:\n", ex->data.error.what,
+		ex->data.error.pc);
+	case_print(stderr, c);
+}
+
 /* The child: cases from sh->next on. */
 static void run_cases(void)
 {
@@ -286,7 +293,10 @@ static void run_cases(void)
 			struct dbt_exit ex = {0};
 
 			state_load(c);
-			state_save(c, dbt_vcpu_run(vcpu, &ex), &results[sh->next]);
+			enum dbt_exit_reason why = dbt_vcpu_run(vcpu, &ex);
+			if (why == DBT_EXIT_ERROR)
+				report_error(c, &ex);
+			state_save(c, why, &results[sh->next]);
 		}
 	}
 	_exit(0);

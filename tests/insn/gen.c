@@ -30,6 +30,8 @@ struct gen {
 	struct insn_case *c;
 	u8 pool[5];
 	bool use_pool, sequence;
+	u32 written;  /* general registers that earlier words of the sequence write */
+	u32 code_ptr; /* those that hold an address in the code */
 	const char *only_op;
 };
 
@@ -98,6 +100,25 @@ static bool add_fix(struct gen *g, unsigned reg, unsigned kind, long off, unsign
 		return false;
 	c->fix[c->nfix++] = (struct fix){reg, kind, pad, off};
 	return true;
+}
+
+static bool is_written(const struct gen *g, unsigned reg)
+{
+	return reg < 31 && g->written >> reg & 1;
+}
+
+/* After a word was accepted: what it may change. */
+static void note_written(struct gen *g, const struct a64_insn *i)
+{
+	u32 regs = 1u << i->rd | 1u << i->rn | 1u << i->ra | 1u << i->rs;
+
+	if (i->op == A64_BL || i->op == A64_BLR)
+		regs |= 1u << 30;
+	if (i->op == A64_CASP)
+		regs |= 2u << i->rs;
+	g->written |= regs;
+	if (i->op == A64_BL || i->op == A64_BLR || i->op == A64_ADR || i->op == A64_ADRP)
+		g->code_ptr |= regs;
 }
 
 /* ---- memory operands ---- */
@@ -234,6 +255,13 @@ static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 
 
 	if (overlap_unpredictable(i))
 		return false;
+	/*
+	 * A base that an earlier word changed makes a wild access: good for plain ones; for others
+	 * alignment and monitor decide before the fault, or after it.
+	 */
+	if (i->amode != A64_AM_LIT && is_written(g, i->rn) &&
+	    (must_align(i) || g->code_ptr >> i->rn & 1))
+		return false;
 	if (must_align(i))
 		align = bytes;
 	else if (one_in(g, 2))
@@ -253,6 +281,8 @@ static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 
 		if (g->sequence && wb && (i->imm & 15 || is_structure(i)))
 			return false;
 		base &= ~15l;
+		if (must_align(i) && (base + i->imm) & (align - 1))
+			return false;
 	}
 	if (is_structure(i) && wb && i->rm != 31 && i->rm != i->rn && !has_fix(g->c, i->rm) &&
 	    !add_fix(g, i->rm, FIX_VALUE, between(g, -64, 64) * 8, 0))
@@ -280,7 +310,7 @@ static bool arrange_sys(struct gen *g, const struct a64_insn *i, u32 *word)
 	static const u32 ids[] = {0x5bd1 /* DC CVAC */, 0x5bd9 /* DC CVAU */, 0x5bf1 /* DC CIVAC */,
 				  0x5ba9 /* IC IVAU */};
 
-	if (i->op != A64_SYS || i->rd == 31)
+	if (i->op != A64_SYS || i->rd == 31 || is_written(g, i->rd))
 		return false;
 	*word = (*word & ~(0xffffu << 5)) | ids[rnd(g) % ARRAY_SIZE(ids)] << 5;
 	return add_fix(g, i->rd, FIX_WIN, 2 * PAGE + between(g, -200, 200), 0);
@@ -303,7 +333,7 @@ static bool arrange_branch(struct gen *g, const struct a64_insn *i, unsigned pos
 	case A64_BR:
 	case A64_BLR:
 	case A64_RET:
-		return i->rn != 31 &&
+		return i->rn != 31 && !is_written(g, i->rn) &&
 		       add_fix(g, i->rn, FIX_CODE, SLOT_FIRST + 4 * (long)(pos + skip), 0);
 	}
 	return true;
@@ -407,14 +437,19 @@ static void gen_case(struct gen *g, struct insn_case *c, u32 index)
 		memset(c, 0, sizeof(*c));
 		c->seed = rnd(g);
 		c->slot = index % CASE_SLOTS;
+		g->written = g->code_ptr = 0;
 		choose_pool(g);
 		for (unsigned pos = 0, tries = 0; pos < n; tries++) {
 			struct insn_case before = *c;
 			c->words[pos] = random_word(g, choose_pattern(g)->text);
-			if (arrange(g, pos, n, &c->words[pos]))
+			if (arrange(g, pos, n, &c->words[pos])) {
+				struct a64_insn i;
+				a64_decode(c->words[pos], &i);
+				note_written(g, &i);
 				c->nwords = ++pos;
-			else
+			} else {
 				*c = before;
+			}
 			if (tries > 10000)
 				break;
 		}

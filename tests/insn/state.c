@@ -167,6 +167,7 @@ void case_readonly(uint64_t *mem)
 
 void result_mask(const struct insn_case *c, struct result *res)
 {
+	res->r.fpsr &= 0x0800009f; /* AArch32's condition flags are RES0, qemu keeps them */
 	if (!res->r.sig)
 		return;
 	for (int i = 0; i < 31; i++)
