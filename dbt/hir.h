@@ -214,8 +214,10 @@ static inline struct hir_opnd hvtmp(struct hir_buf *b)
 {
 	return (struct hir_opnd){.kind = H_W, .reg = b->nvtmp++};
 }
-/* Vector constant; slots are shared by value. Loaded at translation time only. */
+/* Vector constant of the block being built on this thread; equal ones share a slot. */
 struct hir_opnd hconst(u64 lo, u64 hi);
+void hconst_reset(void);	  /* a new block begins */
+size_t hconst_copy(void *dst); /* writes the constants, 16 bytes each; returns their size */
 
 /* Appends an operation and returns it for further fields; never NULL (overflow marks the buffer, the
  * translator then cuts the block shorter). */

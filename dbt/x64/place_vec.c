@@ -34,9 +34,7 @@ static struct xop vrm(struct place *p, const struct hir_opnd *o)
 		if (p->wreg[o->reg] < 0)
 			p->fail = "vector temporary read before it is written";
 		return xr(p->wreg[o->reg]);
-	case H_CONST:
-		const_install(p->vm, (unsigned)o->imm);
-		return xabs((u64)p->vm->code_rx + (u64)o->imm * 16);
+	case H_CONST: return xabs(p->consts_rx + (u64)o->imm * 16);
 	case H_STATE: return xm(RBP, (s32)o->imm - CPU_BIAS);
 	default: p->fail = "bad vector operand"; return xr(0);
 	}
@@ -145,6 +143,7 @@ static void vop(struct place *p, const struct hir *h)
 		x8(a, (unsigned)y << 4);
 		break;
 	case VF_FMA:
+	case VF_FMAI:
 		x = vsrc_reg(p, &h->a);
 		if (h->d.kind == H_W) {
 			r = vrm(p, &h->d).reg;
@@ -152,7 +151,7 @@ static void vop(struct place *p, const struct hir *h)
 			r = valloc(p);
 			x_vex(a, 0, 1, 0, 0, 0x28, r, 0, vrm(p, &h->d), 0);
 		}
-		encode(p, v, r, x, vrm(p, &h->b), 0);
+		encode(p, v, r, x, vrm(p, &h->b), v->form == VF_FMAI);
 		break;
 	case VF_G2V:
 		x = gsrc(p, &h->a);
@@ -170,7 +169,8 @@ static void vop(struct place *p, const struct hir *h)
 	case VF_V2GI: vop_gpr_result(p, h, v); return;
 	default: p->fail = "vop form"; return;
 	}
-	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI || v->form == VF_VG2VI)
+	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI ||
+	    v->form == VF_VG2VI || v->form == VF_FMAI)
 		x8(a, (unsigned)h->imm2);
 	vdst_done(p, &h->d, r);
 }
