@@ -28,7 +28,7 @@ struct dbt_vcpu {
 	unsigned index;
 	u64 x[31], pc;
 	unsigned resets;
-	unsigned step; /* the guest function's own */
+	_Atomic unsigned step; /* the guest function's own */
 	_Atomic u32 lines;
 	_Atomic u32 kick;
 };

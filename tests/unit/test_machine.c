@@ -347,7 +347,7 @@ static void test_pause_stops_vcpus(void **state)
 		assert_int_equal(f.m->vcpu[0].dbt->step, step);
 		machine_resume(f.m);
 		/* The line is high: WFI returns at once, again and again. */
-		while (*(volatile unsigned *)&f.m->vcpu[0].dbt->step == step)
+		while (f.m->vcpu[0].dbt->step == step)
 			usleep(10);
 		vcpu_set_line(f.m, 0, GIC_LINE_IRQ, false);
 	}
