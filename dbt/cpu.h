@@ -75,11 +75,13 @@ struct dbt_vcpu {
 	_Atomic u32 irq_lines; /* enum dbt_irq bits */
 	_Atomic u32 kick;
 	bool wfi_wait;	       /* last exit was WFI */
-	u8 *ret_stack, *ret_stack_top;
+	u8 *ret_stack[2];	/* return stacks of EL0 and EL1, RET_STACK_SIZE with a guard page below */
+	u64 ret_top;		/* of the current EL */
 	u64 ret_sp_el0; /* EL0's return-stack pointer while EL1 runs, 0 = none */
 	struct dbt_exit *exit; /* being filled during dbt_vcpu_run */
 	int pending_exit;      /* -1 none, else enum dbt_exit_reason: leave dbt_vcpu_run */
-	void *thread_stack;
+	void *sig_stack;
+	bool thread_ready; /* the thread's signal stack is set */
 	struct dbt_stats stats;
 };
 

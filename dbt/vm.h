@@ -26,19 +26,18 @@ struct dbt_slot {
 
 /*
  * Translations of one physical page in one mode. slots[] hold 32-bit addresses of entry points (the
- * executable alias lies below 4 GiB); an empty slot holds the lookup thunk. Never freed while a view
- * or running code may refer to it.
+ * executable alias lies below 4 GiB); an empty slot holds the lookup thunk. Invalidation empties the
+ * slots; the struct itself goes only when no chunk holds a block of it any more.
  */
 struct code_page {
-	u32 *slots;
 	u64 gpa;
 	u32 mode;
-	bool dead;
-	u32 last_chunk; /* newest chunk holding one of its blocks */
-	u32 chunk_mask; /* chunks holding blocks of this page */
-	struct code_page *next;	     /* other mode, same page */
-	struct code_page *all_next, **all_prev;
+	u32 nblocks;	/* since the last invalidation */
+	u32 chunk_mask; /* chunks that hold blocks of this page, invalidated ones included */
+	struct code_page *next; /* other mode, same page */
+	struct code_page *all_next;
 	struct block *variants; /* single-instruction variants */
+	u32 slots[SLOTS_PER_PAGE];
 };
 
 /* Header of a translation, in the code cache just before its code. */
@@ -75,17 +74,18 @@ struct chunk {
 	u32 used;
 };
 
-/* A translation regime's half: flat tables of addends for loads, stores (adjacent) and code. */
+/* Flat tables of one translation regime: addends for loads, stores (adjacent), and code. */
 struct dbt_view {
 	u64 *ld, *st, *ex;
+	u8 *blk_map;	/* a bit a 2 MiB region: entries were filled from a block mapping */
+	u8 *huge_map;	/* ... from one larger than 2 MiB */
+	u8 *any_map;	/* ... at all */
+	u64 *filled;	/* undo log: indexes with a non-zero entry */
+	u32 nfilled;
 	u16 asid;
 	bool used;
+	bool has_global; /* nG = 0 entries in an EL0 view */
 	u64 stamp;
-	u32 *log; /* filled indexes, low 32 bits.. full index in log entries (36 bits -> u64) */
-	u64 *filled;
-	u32 nfilled, cap_filled;
-	u64 *ranges; /* mappings larger than a page: TLBI by VA must clear every sub-entry */
-	bool has_blocks;
 };
 
 struct dbt_vm {
@@ -100,11 +100,11 @@ struct dbt_vm {
 	u64 chunks_start; /* offset of chunk 0: thunks and constants lie before */
 	struct chunk chunk[N_CHUNKS];
 	u32 cur_chunk;
-	u32 *empty_slots_template;
-	struct code_page *all_pages, *dead_pages;
+	struct code_page *all_pages;
+	u64 const_done[CONST_SLOTS / 64];
 
-	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_bail, t_leave, t_ret_empty,
-		t_dispatch;
+	/* thunks, RX addresses */
+	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch;
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (both halves), MMU off */
@@ -114,7 +114,7 @@ struct dbt_vm {
 	struct dbt_vcpu *vcpu[64];
 	unsigned nvcpus;
 	pthread_mutex_t lock; /* code cache, code pages, views */
-	u64 tsc_base, tsc_mul;
+	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */
 	struct dbt_stats stats;
 	u64 op_uses[2048];
 };
@@ -135,21 +135,31 @@ static inline u8 *dbt_ram_ptr(struct dbt_vm *vm, u64 gpa, u64 len)
 /* ---- view.c ---- */
 int view_init(struct dbt_vm *vm, const char **err);
 void view_fini(struct dbt_vm *vm);
-/* Records a translation for the page of va. addend = host - va. */
-void view_fill(struct dbt_view *v, u64 va, u64 ld_addend, u64 st_addend);
-void view_fill_exec(struct dbt_view *v, u64 va, struct code_page *page);
+/* Records where the page of va lies on the host; st says whether stores may use it. */
+void view_fill(struct dbt_view *v, u64 va, u8 *host_page, const struct walk *w);
+void view_fill_exec(struct dbt_view *v, u64 va, struct code_page *page, const struct walk *w);
 void view_flush(struct dbt_view *v);
-void view_flush_exec(struct dbt_vm *vm); /* exec entries of every view: code pages went away */
+void view_flush_exec(struct dbt_vm *vm); /* exec entries of every view: code pages go away */
+
+static inline u64 view_index(u64 va)
+{
+	return va >> PAGE_SHIFT & (BIT(TABLE_BITS) - 1);
+}
 
 /* ---- code.c ---- */
 int code_init(struct dbt_vm *vm, const char **err);
 void code_fini(struct dbt_vm *vm);
+/* The code page of RAM page `gpa`, made if need be; NULL outside RAM or without memory. */
 struct code_page *code_page_get(struct dbt_vm *vm, u64 gpa, u32 mode);
-/* Room for a translation of at most `need` bytes; may evict. Returns RW pointer, sets *chunk. */
+/* Room for a translation of at most `need` bytes in the current chunk; may evict one. RW pointer. */
 u8 *code_reserve(struct dbt_vm *vm, u64 need);
 void code_commit(struct dbt_vm *vm, struct block *b, u8 *end);
 struct block *code_find(struct dbt_vm *vm, u32 host); /* block containing a host address, or NULL */
+const struct site *code_find_site(struct dbt_vm *vm, u32 host);
 void code_reset_ret_stacks(struct dbt_vm *vm);
+/* Makes constant `slot` addressable from translated code. */
+void const_install(struct dbt_vm *vm, unsigned slot);
+#define CONST_SLOTS 1024
 
 static inline u8 *rx_to_rw(const struct dbt_vm *vm, u32 rx)
 {

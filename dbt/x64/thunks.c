@@ -150,7 +150,7 @@ void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
 
 	/* RET with nothing left on the return stack: keep the sentinel, look the target up. */
 	vm->t_ret_empty = (u32)xasm_pc(a);
-	x_alu_i(a, 8, XSUB, xr(RSP), 8);
+	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(ret_top)));
 	/* An empty slot, or an indirect branch that found none: rax = guest address. */
 	vm->t_lookup = vm->t_indirect = (u32)xasm_pc(a);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(pc)), RAX);

@@ -62,7 +62,7 @@ static const struct sandbox_rule blk_rules[] = {
 	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, BLKDISCARD)),
 };
 
-static const struct sandbox_role blk_role = {
+const struct sandbox_role virtio_blk_role = {
 	.name = "blk",
 	.rules = blk_rules,
 	.nrules = ARRAY_SIZE(blk_rules),
@@ -357,7 +357,7 @@ static const struct virtio_class blk_class = {
 	.name = "virtio-blk",
 	.device_id = VIRTIO_ID_BLOCK,
 	.version = 1,
-	.role = &blk_role,
+	.role = &virtio_blk_role,
 	.notify = blk_notify,
 	.reset = blk_reset,
 	.config_write = blk_config_write,

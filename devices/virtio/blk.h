@@ -22,6 +22,9 @@ struct virtio_blk_params {
 	enum sandbox_mode sandbox;
 };
 
+/* What the device's thread may do. */
+extern const struct sandbox_role virtio_blk_role;
+
 struct virtio_blk_stats {
 	u64 reads, writes, flushes, discards, errors;
 	u64 read_bytes, write_bytes;

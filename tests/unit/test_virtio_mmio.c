@@ -54,7 +54,9 @@ static void echo_config_write(struct virtio_dev *v, u32 off, unsigned size, u64 
 	memcpy(v->config + off, &val, size);
 }
 
-static const struct sandbox_role echo_role = {.name = "echo", .device = true};
+static const struct sandbox_rule echo_rules[] = {SANDBOX_ALLOW(clock_nanosleep)};
+static const struct sandbox_role echo_role = {
+	.name = "echo", .rules = echo_rules, .nrules = 1, .device = true};
 
 static const struct virtio_class echo_class = {
 	.name = "virtio-echo",
@@ -80,7 +82,7 @@ static struct device *echo_create(struct vg *g)
 	e->v.config_len = 12;
 	for (u8 i = 0; i < 12; i++)
 		e->v.config[i] = (u8)(0xa0 + i);
-	assert_int_equal(virtio_start(&e->v, SANDBOX_OFF, &err), 0);
+	assert_int_equal(virtio_start(&e->v, VG_SANDBOX, &err), 0);
 	return &e->v.dev;
 }
 
@@ -535,7 +537,8 @@ static void test_event_index_end_to_end(void **state)
 
 	vg_bring_up(g, BIT(VIRTIO_RING_F_EVENT_IDX), 2);
 	for (unsigned i = 0; i < 50; i++) {
-		g->q[0].avail[2 + VG_QSIZE] = (u16)(0x8000 + i); /* far away: no interrupt wanted */
+		/* Far away: no interrupt wanted. */
+		__atomic_store_n(&g->q[0].avail[2 + VG_QSIZE], (u16)(0x8000 + i), __ATOMIC_RELAXED);
 		echo_once(g, 0);
 		if (!i) /* the first one always interrupts */
 			while (!vg_level(g))

@@ -23,7 +23,20 @@
 
 #include "common/guest_mem.h"
 #include "common/irq.h"
+#include "common/sandbox.h"
 #include "devices/device.h"
+
+/* Devices run inside their sandboxes, but where a sanitizer makes system calls of its own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VG_SANDBOX SANDBOX_OFF
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define VG_SANDBOX SANDBOX_OFF
+#endif
+#endif
+#ifndef VG_SANDBOX
+#define VG_SANDBOX SANDBOX_ON
+#endif
 
 #define VG_BASE	   0x40000000ull
 #define VG_SIZE	   (4ull << 20)

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a vCPU: dispatch, chaining, misses of the inline memory checks, host signals. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "common/log.h"
+#include "dbt/hir.h"
+#include "dbt/vm.h"
+#include "dbt/x64/regmap.h"
+
+#define RET_STACK_SIZE (64u << 10)
+#define RET_SENTINELS  64
+#define SIG_STACK_SIZE (64u << 10)
+
+static _Thread_local struct dbt_vcpu *current;
+
+u32 cpu_tr_mode(const struct dbt_vcpu *cpu)
+{
+	u32 m = cpu->ps.el ? TR_MODE_EL1 : 0;
+
+	if (cpu_fp_trapped(cpu))
+		m |= TR_MODE_FP_TRAP;
+	if (cpu->fpcr & BIT(24))
+		m |= TR_MODE_FZ;
+	if (cpu->fpcr & BIT(25))
+		m |= TR_MODE_DN;
+	if (cpu->fpcr & BIT(19))
+		m |= TR_MODE_FZ16;
+	if (cpu->fpcr & BIT(26))
+		m |= TR_MODE_AHP;
+	return m | (cpu->fpcr >> 22 & 3) << TR_MODE_RM_SHIFT;
+}
+
+/* ---- dispatch ---- */
+
+static u64 leave(struct dbt_vcpu *cpu, int reason)
+{
+	cpu->exit->reason = (enum dbt_exit_reason)reason;
+	cpu->vm->stats.exits[reason]++;
+	cpu->pending_exit = -1;
+	return cpu->vm->t_leave;
+}
+
+static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
+{
+	cpu->exit->data.error.what = what;
+	cpu->exit->data.error.pc = cpu->pc;
+	return leave(cpu, DBT_EXIT_ERROR);
+}
+
+/* Code page of the instruction at pc, or NULL with an exception taken or *fatal set. */
+static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
+{
+	struct dbt_vm *vm = cpu->vm;
+	u64 e = cpu->ex_tab[view_index(cpu->pc)], slot = e + cpu->pc;
+	struct code_page *page;
+	struct walk w;
+	u32 mode = cpu_tr_mode(cpu);
+
+	if (e && slot < BIT(47)) {
+		page = container_of((u32(*)[SLOTS_PER_PAGE])(e + ALIGN_DOWN(cpu->pc, PAGE_SIZE)),
+				    struct code_page, slots);
+		if (page->mode == mode)
+			return page;
+	}
+	if (mmu_walk(cpu, GVA(cpu->pc), ACC_EXEC, cpu->ps.el, &w)) {
+		a64_take_iabt(cpu, cpu->pc, w.fault);
+		return NULL;
+	}
+	page = code_page_get(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), mode);
+	if (!page) {
+		if (!dbt_ram_ptr(vm, w.pa, 4))
+			a64_take_iabt(cpu, cpu->pc, 0x10); /* synchronous external abort */
+		else
+			*fatal = true;
+		return NULL;
+	}
+	/* EL1 running in the low half (identity map) is rare: not entered, always looked up. */
+	if (cpu->view != &vm->el1 || cpu->pc & BIT(55))
+		view_fill_exec(cpu->view, cpu->pc, page, &w);
+	return page;
+}
+
+u64 dbt_dispatch(struct dbt_vcpu *cpu)
+{
+	struct dbt_vm *vm = cpu->vm;
+
+	for (;;) {
+		struct code_page *page;
+		struct block *b;
+		bool fatal = false;
+		u32 host;
+
+		if (cpu->pending_exit >= 0)
+			return leave(cpu, cpu->pending_exit);
+		if (cpu->exit_req) {
+			atomic_store(&cpu->exit_req, 0);
+			if (atomic_exchange(&cpu->kick, 0))
+				return leave(cpu, DBT_EXIT_KICK);
+		}
+		if (cpu->irq_lines && a64_take_irq(cpu))
+			vm->stats.irqs++;
+		if (cpu->pc & 3) {
+			a64_take_sync(cpu, EC_PC_ALIGN, 0, cpu->pc);
+			cpu->sys.far_el1 = cpu->pc;
+			continue;
+		}
+		page = fetch_page(cpu, &fatal);
+		if (fatal)
+			return leave_error(cpu, "out of memory for code pages");
+		if (!page)
+			continue;
+		host = page->slots[(cpu->pc & (PAGE_SIZE - 1)) / 4];
+		if (host == vm->t_lookup) {
+			b = dbt_translate(vm, page, cpu->pc & (PAGE_SIZE - 1), false);
+			if (!b)
+				return leave_error(cpu, "translation failed");
+			host = b->host;
+		}
+		cpu->page_va = ALIGN_DOWN(cpu->pc, PAGE_SIZE);
+		return host;
+	}
+}
+
+u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off)
+{
+	struct dbt_vm *vm = cpu->vm;
+	struct block *from = code_find(vm, site), *b;
+	struct code_page *page;
+	u32 host, chunk;
+
+	cpu->pc = cpu->page_va + off;
+	if (!from || cpu->exit_req)
+		return dbt_dispatch(cpu);
+	page = from->page;
+	host = page->slots[off / 4];
+	chunk = vm->cur_chunk;
+	if (host == vm->t_lookup) {
+		b = dbt_translate(vm, page, off, false);
+		if (!b)
+			return leave_error(cpu, "translation failed");
+		host = b->host;
+	}
+	/* Translating may have evicted the very code that is to be patched. */
+	if (chunk == vm->cur_chunk && !vm->cfg.no_chain) {
+		u32 rel = host - (site + 4);
+
+		memcpy(rx_to_rw(vm, site), &rel, 4);
+	}
+	return host;
+}
+
+/* ---- memory ---- */
+
+static int fetch_insn(struct dbt_vcpu *cpu, u64 pc, u32 *raw)
+{
+	struct walk w;
+	u8 *p;
+
+	if (mmu_walk(cpu, GVA(pc), ACC_EXEC, cpu->ps.el, &w) || !(p = dbt_ram_ptr(cpu->vm, w.pa, 4)))
+		return -EFAULT;
+	memcpy(raw, p, 4);
+	return 0;
+}
+
+/* The access described by `desc` cannot be done inline: emulate it, or run its exact variant. */
+static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
+{
+	struct dbt_vm *vm = cpu->vm;
+	u32 off = DESC_OFF(desc) * 4, raw;
+	struct code_page *page;
+	struct block *b;
+	bool fatal = false;
+
+	cpu->pc = cpu->page_va + off;
+	if (desc & DESC_EXACT) {
+		vm->stats.mem_slow++;
+		if (fetch_insn(cpu, cpu->pc, &raw))
+			return dbt_dispatch(cpu); /* unmapped meanwhile: let the fetch fault */
+		if (helper_mem(cpu, raw) == HELPER_NEXT)
+			cpu->pc += 4;
+		return dbt_dispatch(cpu);
+	}
+	page = fetch_page(cpu, &fatal);
+	if (!page)
+		return fatal ? leave_error(cpu, "out of memory for code pages") : dbt_dispatch(cpu);
+	for (b = page->variants; b && b->page_off != off; b = b->next_variant)
+		;
+	if (!b)
+		b = dbt_translate(vm, page, off, true);
+	if (!b)
+		return leave_error(cpu, "translation failed");
+	return b->host;
+}
+
+static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
+{
+	struct dbt_vm *vm = cpu->vm;
+	bool unpriv = desc & DESC_UNPRIV;
+	struct dbt_view *v = unpriv ? cpu->user_view : cpu->view;
+	unsigned el = unpriv ? 0 : cpu->ps.el;
+	enum access acc = desc & DESC_STORE ? ACC_WRITE : ACC_READ;
+	struct walk w;
+	u8 *host;
+
+	if ((va & (PAGE_SIZE - 1)) + DESC_LEN(desc) > PAGE_SIZE)
+		return false;
+	/*
+	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the same
+	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear).
+	 */
+	if (v != &vm->flat && !(va & BIT(55)) != (v != &vm->el1))
+		return false;
+	if (va >> 48 != 0 && va >> 48 != 0xffff)
+		return false; /* tagged or not canonical: inline code cannot reach it */
+	if (mmu_walk(cpu, GVA(va), acc, el, &w))
+		return false;
+	host = dbt_ram_ptr(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), PAGE_SIZE);
+	if (!host)
+		return false;
+	if (acc == ACC_WRITE)
+		w.w = true;
+	view_fill(v, va, host, &w);
+	return acc == ACC_WRITE ? v->st[view_index(va)] != 0 : v->ld[view_index(va)] != 0;
+}
+
+u64 dbt_do_miss(struct dbt_vcpu *cpu)
+{
+	u32 desc = (u32)cpu->scratch[SCR_MISS_DESC];
+
+	cpu->vm->stats.mem_misses++;
+	cpu->pc = cpu->page_va + DESC_OFF(desc) * 4;
+	if (fill(cpu, cpu->scratch[SCR_MISS_VA], desc))
+		return 0;
+	return access_slow(cpu, desc);
+}
+
+u64 dbt_do_gp(struct dbt_vcpu *cpu)
+{
+	return access_slow(cpu, (u32)cpu->scratch[SCR_MISS_DESC]);
+}
+
+/* ---- host signals ---- */
+
+static void die(int sig, siginfo_t *si, ucontext_t *uc)
+{
+	struct sigaction sa = {.sa_handler = SIG_DFL};
+
+	error_report("host signal %d at %llx, address %p (a bug in armature)", sig,
+		     (unsigned long long)uc->uc_mcontext.gregs[REG_RIP], si->si_addr);
+	sigaction(sig, &sa, NULL);
+}
+
+/*
+ * Faults translated code may raise: #GP from a non-canonical guest address (si_addr says nothing),
+ * and the guard page of a return stack. Only rip, rsp and cpu->scratch change here.
+ */
+static void on_fault(int sig, siginfo_t *si, void *ctx)
+{
+	ucontext_t *uc = ctx;
+	struct dbt_vcpu *cpu = current;
+	u64 rip = (u64)uc->uc_mcontext.gregs[REG_RIP], addr = (u64)si->si_addr;
+	const struct site *s;
+	struct dbt_vm *vm;
+
+	if (!cpu || !cpu->in_code) {
+		die(sig, si, uc);
+		return;
+	}
+	vm = cpu->vm;
+	if (rip < (u64)vm->code_rx || rip >= (u64)vm->code_rx + vm->code_size) {
+		die(sig, si, uc);
+		return;
+	}
+	for (unsigned el = 0; el < 2; el++)
+		if (addr + RET_STACK_SIZE < (u64)cpu->ret_stack[el] &&
+		    addr + RET_STACK_SIZE + PAGE_SIZE >= (u64)cpu->ret_stack[el]) {
+			uc->uc_mcontext.gregs[REG_RSP] = (greg_t)cpu->ret_top;
+			return;
+		}
+	s = code_find_site(vm, (u32)rip);
+	if (!s) {
+		die(sig, si, uc);
+		return;
+	}
+	if (s->desc == (u32)DESC_INDIRECT) {
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)vm->t_indirect;
+	} else {
+		cpu->scratch[SCR_MISS_DESC] = s->desc;
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)vm->t_gp;
+	}
+}
+
+static int install_handlers(void)
+{
+	static bool done;
+	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+
+	if (done)
+		return 0;
+	done = true;
+	if (sigaction(SIGSEGV, &sa, NULL) || sigaction(SIGBUS, &sa, NULL))
+		return -errno;
+	return 0;
+}
+
+/* ---- vCPUs ---- */
+
+/* ret_stack[el] points at the sentinels; predictions grow down from there to a guard page. */
+static int ret_stacks_init(struct dbt_vcpu *cpu)
+{
+	for (unsigned el = 0; el < 2; el++) {
+		u64 size = PAGE_SIZE + RET_STACK_SIZE + PAGE_SIZE;
+		u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED || mprotect(p, PAGE_SIZE, PROT_NONE))
+			return -errno;
+		cpu->ret_stack[el] = p + PAGE_SIZE + RET_STACK_SIZE;
+		for (unsigned i = 0; i < RET_SENTINELS; i++)
+			((u64 *)cpu->ret_stack[el])[i] = cpu->vm->t_ret_empty;
+	}
+	return 0;
+}
+
+int dbt_vcpu_create(struct dbt_vm *vm, unsigned index, struct dbt_vcpu **out)
+{
+	struct dbt_vcpu *cpu;
+	int r;
+
+	if (vm->nvcpus == ARRAY_SIZE(vm->vcpu) || index >= ARRAY_SIZE(vm->vcpu))
+		return -ENOSPC;
+	cpu = aligned_alloc(64, ALIGN_UP(sizeof(*cpu), 64ul));
+	if (!cpu)
+		return -ENOMEM;
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->vm = vm;
+	cpu->index = index;
+	cpu->mpidr = BIT(31) | (index % 16) | (u64)(index / 16) << 8;
+	cpu->pending_exit = -1;
+	cpu->sig_stack = malloc(SIG_STACK_SIZE);
+	r = cpu->sig_stack ? ret_stacks_init(cpu) : -ENOMEM;
+	if (!r)
+		r = install_handlers();
+	if (r) {
+		dbt_vcpu_destroy(cpu);
+		return r;
+	}
+	vm->vcpu[vm->nvcpus++] = cpu;
+	dbt_vcpu_reset(cpu, 0, 0);
+	*out = cpu;
+	return 0;
+}
+
+void dbt_vcpu_destroy(struct dbt_vcpu *cpu)
+{
+	for (unsigned el = 0; el < 2; el++)
+		if (cpu->ret_stack[el])
+			munmap(cpu->ret_stack[el] - RET_STACK_SIZE - PAGE_SIZE,
+			       PAGE_SIZE + RET_STACK_SIZE + PAGE_SIZE);
+	for (unsigned i = 0; i < cpu->vm->nvcpus; i++)
+		if (cpu->vm->vcpu[i] == cpu)
+			cpu->vm->vcpu[i] = cpu->vm->vcpu[--cpu->vm->nvcpus];
+	free(cpu->sig_stack);
+	free(cpu);
+}
+
+void dbt_vcpu_reset(struct dbt_vcpu *cpu, u64 pc, u64 x0)
+{
+	memset(cpu->x, 0, sizeof(cpu->x));
+	memset(cpu->v, 0, sizeof(cpu->v));
+	cpu->view = cpu->user_view = NULL;
+	cpu->ret_top = cpu->ret_sp = 0;
+	cpu->ret_sp_el0 = 0;
+	cpu->excl_size = 0;
+	cpu->fpsr = 0;
+	cpu->pending_exit = -1;
+	a64_reset(cpu);
+	cpu_fpcr_set(cpu, 0);
+	cpu->pc = pc;
+	cpu->x[0] = x0;
+	view_switch(cpu);
+}
+
+enum dbt_exit_reason dbt_vcpu_run(struct dbt_vcpu *cpu, struct dbt_exit *out)
+{
+	u64 host;
+
+	current = cpu;
+	if (!cpu->thread_ready) {
+		stack_t ss = {.ss_sp = cpu->sig_stack, .ss_size = SIG_STACK_SIZE};
+
+		sigaltstack(&ss, NULL);
+		cpu->thread_ready = true;
+	}
+	cpu->exit = out;
+	host = dbt_dispatch(cpu);
+	if (host != cpu->vm->t_leave)
+		cpu->vm->enter(cpu, host);
+	cpu->exit = NULL;
+	return out->reason;
+}
+
+void dbt_vcpu_set_irq(struct dbt_vcpu *cpu, enum dbt_irq line, bool level)
+{
+	if (!level) {
+		atomic_fetch_and(&cpu->irq_lines, ~(u32)line);
+		return;
+	}
+	atomic_fetch_or(&cpu->irq_lines, (u32)line);
+	atomic_fetch_or(&cpu->exit_req, (u32)EXIT_REQ_IRQ);
+}
+
+bool dbt_vcpu_has_irq(const struct dbt_vcpu *cpu)
+{
+	return cpu->irq_lines != 0;
+}
+
+void dbt_vcpu_kick(struct dbt_vcpu *cpu)
+{
+	atomic_store(&cpu->kick, 1);
+	atomic_fetch_or(&cpu->exit_req, (u32)EXIT_REQ_KICK);
+}
