@@ -2,6 +2,7 @@
 CC      ?= cc
 BUILD   ?= build
 V       ?= 0
+GUEST   ?= guest
 Q       := $(if $(filter 1,$(V)),,@)
 
 # slirp.pc drags in glib's development files, which nothing here includes: named by hand below.
@@ -13,8 +14,10 @@ WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-protot
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DARMATURE_VERSION='"0.1.0"'
 CFLAGS   += -std=gnu11 -g $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -pthread -MMD -MP
 LDFLAGS  += $(SAN) -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null) -lslirp -lfdt -lm
-CPPFLAGS += $(shell pkg-config --cflags $(PKG_LIST) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKG_LIST) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKG_LIST) 2>/dev/null)
+CPPFLAGS += $(PKG_CFLAGS)
+LDLIBS   += $(PKG_LIBS) -lslirp -lfdt -lm
 
 MODULES  := common config devices devices/virtio dbt dbt/a64 dbt/x64 vmm
 SRCS     := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
@@ -23,7 +26,7 @@ OBJS     := $(SRCS:%.c=$(BUILD)/%.o) $(ASMS:%.S=$(BUILD)/%.o)
 LIBOBJS  := $(filter-out $(BUILD)/vmm/main.o,$(OBJS))
 
 .PHONY: all
-all: $(BUILD)/armature
+all: $(BUILD)/armature ## build (default)
 
 # Generated sources (decoder, rule tables) are prerequisites of every object: mk/*.mk add to GEN.
 GEN :=
@@ -49,7 +52,7 @@ $(BUILD)/%.o: %.S | $(GEN)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 .PHONY: clean
-clean:
+clean: ## remove build directories
 	rm -rf $(BUILD) build-*
 
 -include $(OBJS:.o=.d)

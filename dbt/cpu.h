@@ -27,6 +27,7 @@ struct a64_pstate {
 	u8 spsel; /* at EL1: 0 = SP_EL0, 1 = SP_EL1 */
 	u8 daif;  /* D=8 A=4 I=2 F=1 */
 	u8 pan, uao, dit, ssbs, btype, ss, il, tco, allint;
+	u8 stepped; /* a software step ended here: 1, 2 after a load exclusive */
 };
 
 /* Banked and system registers with plain storage; grouped as in DDI 0487. */
@@ -179,6 +180,24 @@ void a64_take_fp_trap(struct dbt_vcpu *cpu);
 /* UNDEF at pc; logs under LOG_UNIMP with `why`. */
 void a64_take_undef(struct dbt_vcpu *cpu, const char *why);
 
+/* ---- dbt/a64/sysreg_debug.c: self-hosted debug ---- */
+enum { DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_WATCH = 4 };
+/*
+ * Which debug events can happen with the present MDSCR, EL and PSTATE.D; 0 in all but debugged code. May change
+ * with any HELPER_JUMP. STEP: run one instruction at a time, each between a64_debug_before and
+ * a64_debug_after. BREAK: pages of a64_debug_page() likewise. WATCH: never fill load and store
+ * entries of such pages, and call a64_take_watch before each access to them.
+ */
+unsigned a64_debug_active(const struct dbt_vcpu *cpu);
+/* A breakpoint (what = DEBUG_BREAK) or watchpoint (DEBUG_WATCH) that is enabled may lie in va's 4 KiB. */
+bool a64_debug_page(const struct dbt_vcpu *cpu, gva_t va, unsigned what);
+/* Takes the step or breakpoint exception due at pc: true if so (pc changed). */
+bool a64_debug_before(struct dbt_vcpu *cpu);
+/* The instruction `raw` has completed without an exception. */
+void a64_debug_after(struct dbt_vcpu *cpu, u32 raw);
+/* Takes the watchpoint exception of an access by the instruction at pc: true if so (pc changed). */
+bool a64_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv);
+
 /* Instruction helpers (helper_fn), pc = the instruction. */
 int helper_undef(struct dbt_vcpu *cpu, u32 raw);
 int helper_svc(struct dbt_vcpu *cpu, u32 raw);
@@ -200,6 +219,9 @@ int helper_isb(struct dbt_vcpu *cpu, u32 raw);
 int sysreg_plain_offset(u32 id, unsigned el, bool write);
 int sysreg_get(struct dbt_vcpu *cpu, u32 id, u64 *val); /* for dbt_vcpu_get_reg; no access checks */
 int sysreg_set(struct dbt_vcpu *cpu, u32 id, u64 val);
+/* Ids of all registers with state of their own, in the order to restore them; returns how many there
+ * are (fill in at most cap). PSTATE, FPCR, FPSR and what dbt_ops owns are not among them. */
+unsigned sysreg_list(u32 *ids, unsigned cap);
 
 /* ---- guest memory for helpers (dbt/mem.c): as the guest's own access at the current EL ---- */
 /*

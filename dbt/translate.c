@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "dbt/a64/helpers_fp.h"
 
 #define MAX_INSNS      48
 #define LIVENESS_DEPTH 24 /* instructions looked at behind the block */

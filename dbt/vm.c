@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "dbt/hir.h"
+#include "dbt/rules.h"
 
 /* ---- host ---- */
 
@@ -75,7 +76,10 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 	if (*err)
 		return -ENOTSUP;
 	vm = calloc(1, sizeof(*vm));
-	if (!vm) {
+	if (vm)
+		vm->rule_uses = calloc(rules_count, sizeof(*vm->rule_uses));
+	if (!vm || !vm->rule_uses) {
+		free(vm);
 		*err = "out of memory";
 		return -ENOMEM;
 	}
@@ -103,6 +107,7 @@ void dbt_vm_destroy(struct dbt_vm *vm)
 	for (unsigned i = 0; i < vm->nslots; i++)
 		free(vm->slot[i].pages);
 	pthread_mutex_destroy(&vm->lock);
+	free(vm->rule_uses);
 	free(vm);
 }
 
@@ -126,6 +131,13 @@ int dbt_vm_set_memory(struct dbt_vm *vm, gpa_t gpa, u64 size, void *host)
 		return -ENOMEM;
 	vm->nslots++;
 	return 0;
+}
+
+void dbt_vm_flush(struct dbt_vm *vm)
+{
+	view_tlbi_all(vm);
+	view_flush(&vm->flat);
+	code_invalidate_all(vm);
 }
 
 /* ---- registers ---- */
@@ -207,6 +219,14 @@ void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f)
 		if (vm->op_uses[i]) {
 			fprintf(f, "%s\"%s\": %llu", first ? "" : ", ", a64_op_name(i),
 				(unsigned long long)vm->op_uses[i]);
+			first = false;
+		}
+	fprintf(f, "}, \"translated_by_rule\": {");
+	first = true;
+	for (unsigned i = 0; i < rules_count; i++)
+		if (vm->rule_uses && vm->rule_uses[i]) {
+			fprintf(f, "%s\"%s\": %llu", first ? "" : ", ", rules_info[i].name,
+				(unsigned long long)vm->rule_uses[i]);
 			first = false;
 		}
 	fprintf(f, "}");

@@ -17,6 +17,7 @@
 #define N_VIEWS	     32 /* EL0 views kept, one per ASID, least recently used out */
 #define N_CHUNKS     16
 #define SLOTS_PER_PAGE 1024
+#define CONST_SLOTS    1024 /* 16-byte constants translated code may address */
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -117,6 +118,7 @@ struct dbt_vm {
 	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */
 	struct dbt_stats stats;
 	u64 op_uses[2048];
+	u64 *rule_uses; /* by rule id, see dbt/rules.h */
 };
 
 /* Host pointer to RAM, NULL outside. */
@@ -159,7 +161,6 @@ const struct site *code_find_site(struct dbt_vm *vm, u32 host);
 void code_reset_ret_stacks(struct dbt_vm *vm);
 /* Makes constant `slot` addressable from translated code. */
 void const_install(struct dbt_vm *vm, unsigned slot);
-#define CONST_SLOTS 1024
 
 static inline u8 *rx_to_rw(const struct dbt_vm *vm, u32 rx)
 {

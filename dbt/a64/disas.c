@@ -140,7 +140,8 @@ static void dis_log_imm(struct dis *d)
 	if (i->op == A64_ANDS_imm && i->rd == 31) {
 		dis_mnem(d, "tst", "", "");
 		dis_rn(d, false);
-	} else if (i->op == A64_ORR_imm && i->rn == 31 && !movw_can(i->imm, i->sf)) {
+	} else if (i->op == A64_ORR_imm && i->rn == 31 &&
+		   (i->rd == 31 || !movw_can(i->imm, i->sf))) {
 		dis_mnem(d, "mov", "", "");
 		dis_rd(d, true);
 	} else {

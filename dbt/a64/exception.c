@@ -27,7 +27,7 @@ static void take(struct dbt_vcpu *cpu, unsigned vector, u64 elr)
 	ps->el = 1;
 	ps->spsel = 1;
 	ps->daif = DAIF_D | DAIF_A | DAIF_I | DAIF_F;
-	ps->il = ps->ss = ps->btype = ps->uao = 0;
+	ps->il = ps->ss = ps->btype = ps->uao = ps->stepped = 0;
 	if (!(cpu->sys.sctlr_el1 & SCTLR_SPAN))
 		ps->pan = 1;
 	ps->ssbs = !!(cpu->sys.sctlr_el1 & SCTLR_DSSBS);
@@ -230,11 +230,11 @@ int helper_eret(struct dbt_vcpu *cpu, u32 raw)
 	cpu->excl_size = 0;
 	if (!psr_mode_valid(spsr)) {
 		/* SetPSTATEFromPSR: flags, masks and PAN are taken over, EL and SP are not. */
-		spsr &= ~(u32)(PSR_M4 | 0xf | PSR_SS | 3 << PSR_BTYPE_LSB);
+		spsr &= ~(u32)(PSR_M4 | 0xf | 3 << PSR_BTYPE_LSB);
 		spsr |= (u32)(PSR_IL | (unsigned)cpu->ps.el << 2 | cpu->ps.spsel);
 	}
-	/* PSTATE.SS is set only where stepping is enabled at the target: a64_step_* decide by
-	 * MDSCR. */
+	if (!debug_eret_ss(cpu, spsr))
+		spsr &= ~(u32)PSR_SS;
 	cpu_pstate_set(cpu, spsr);
 	cpu->pc = mmu_branch_addr(cpu, elr, cpu->ps.el);
 	/* The next instruction, whatever it is, would raise this; nothing can come between. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who this CPU says it is. One line a field; a feature that does not work (yet, or on this host) is
- * switched off by its line here, and a64_feature() tells the decoder's tests and whoever else asks.
+ * switched off by its line here; idreg_has_feature() tells whoever asks by the decoder's names.
  *
  * MIDR_EL1 (sysreg.def): implementer 0, "reserved for software use", so that no erratum or
  * vulnerability table of any guest matches. CSV2=3 (no branch injection, branch history included),
@@ -109,7 +109,7 @@ u64 idreg_value(const struct dbt_vcpu *cpu, u32 id)
 	return val;
 }
 
-bool idreg_has_feature(const char *feature)
+static const struct id_field *field_of_feature(const char *feature)
 {
 	size_t len = strlen(feature);
 
@@ -117,6 +117,18 @@ bool idreg_has_feature(const char *feature)
 		for (const char *p = fields[i].features; (p = strstr(p, feature)); p += len)
 			if ((p == fields[i].features || p[-1] == ' ') &&
 			    (p[len] == '\0' || p[len] == ' '))
-				return fields[i].value != 0;
-	return false;
+				return &fields[i];
+	return NULL;
+}
+
+bool idreg_knows_feature(const char *feature)
+{
+	return field_of_feature(feature);
+}
+
+bool idreg_has_feature(const char *feature)
+{
+	const struct id_field *f = field_of_feature(feature);
+
+	return f && f->value;
 }

@@ -46,6 +46,7 @@ int cpu_pstate_set(struct dbt_vcpu *cpu, u32 psr)
 	ps->uao = !!(psr & PSR_UAO);
 	ps->pan = !!(psr & PSR_PAN);
 	ps->ss = !!(psr & PSR_SS);
+	ps->stepped = 0;
 	ps->il = !!(psr & PSR_IL);
 	ps->ssbs = !!(psr & PSR_SSBS);
 	ps->btype = (u8)BITS(psr, 11, 10);

@@ -157,6 +157,9 @@ int a64_take_sysreg_trap(struct dbt_vcpu *cpu, u32 raw);
 /* As a64_take_dabt, for DC/IC instructions: sets ISS.CM, and WnR as the manual wants. */
 void a64_take_cache_abort(struct dbt_vcpu *cpu, u64 far, u32 fsc);
 
+/* PSTATE.SS after ERET with this SPSR (DebugExceptionReturnSS). */
+bool debug_eret_ss(const struct dbt_vcpu *cpu, u32 spsr);
+
 enum {
 	WALK_NO_PAN = 1,   /* PSTATE.PAN does not apply: cache maintenance, AT S1E1R/W */
 	WALK_NO_DIRTY = 2, /* writable-clean counts as writable, the descriptor stays: AT */

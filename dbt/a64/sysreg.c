@@ -275,6 +275,24 @@ int sysreg_set(struct dbt_vcpu *cpu, u32 id, u64 val)
 	return now == val ? 0 : -EINVAL;
 }
 
+unsigned sysreg_list(u32 *ids, unsigned cap)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sysregs_count; i++) {
+		const struct sysreg *r = &sysregs[i];
+
+		/* Registers that only set or clear bits are views of one that is in the list. */
+		if (!r->offset || r->set == set_pmclr || r->set == set_claimclr ||
+		    r->set == set_claimset)
+			continue;
+		if (n < cap)
+			ids[n] = r->id;
+		n++;
+	}
+	return n;
+}
+
 void a64_reset(struct dbt_vcpu *cpu)
 {
 	cpu->sys = (struct a64_sysregs){0};

@@ -66,6 +66,8 @@ static inline u64 *sysreg_storage(struct dbt_vcpu *cpu, const struct sysreg *r)
 u64 idreg_value(const struct dbt_vcpu *cpu, u32 id);
 /* Whether the ID registers announce what the decoder's table calls `feature`. */
 bool idreg_has_feature(const char *feature);
+/* Whether any field stands for it, on or off. */
+bool idreg_knows_feature(const char *feature);
 
 #define PMU_N	       6  /* event counters */
 #define PMU_CYCLE      31 /* the cycle counter's bit */

@@ -2,6 +2,43 @@
 /* Placement of integer operations. */
 #include "dbt/x64/place_internal.h"
 
+/*
+ * Register to compute d in, holding x already: d's own where that is safe while y (may be NULL) is
+ * still to be read, else a scratch register.
+ */
+static int load_into_dst(struct place *p, const struct hir *h, const struct hir_opnd *x,
+			 const struct hir_opnd *y)
+{
+	bool reuse = !(y && y->kind == H_T && same_loc(x, y));
+	int r;
+
+	if (h->d.kind == H_NONE || opnd_is_mem(p, &h->d) ||
+	    (y && same_loc(&h->d, y) && !same_loc(&h->d, x)))
+		r = alloc_scratch(p);
+	else
+		r = dst_reg(p, &h->d, reuse ? x : NULL);
+	if (x->kind == H_T && p->treg[x->reg] < 0)
+		return r; /* taken over: already there */
+	if (x->kind == H_IMM || opnd_rm(p, x).reg != r)
+		load_to(p, h->w, r, x);
+	return r;
+}
+
+/* Result computed in r, then to d. */
+static void finish(struct place *p, const struct hir *h, int r)
+{
+	if (h->d.kind == H_NONE)
+		return;
+	if (opnd_is_mem(p, &h->d)) {
+		dst_done(p, &h->d, r);
+	} else {
+		int d = dst_reg(p, &h->d, NULL);
+
+		if (d != r)
+			x_mov_rr(&p->a, 8, d, r);
+	}
+}
+
 /* d = a op b as "mov d,a; op d,b", with the hazards of d aliasing b. */
 static void alu3(struct place *p, const struct hir *h, enum xalu op, bool comm)
 {
@@ -26,30 +63,14 @@ static void alu3(struct place *p, const struct hir *h, enum xalu op, bool comm)
 		s = src_reg(p, y, w);
 	else
 		s = -1;
-	if (same_loc(&h->d, y) && !same_loc(&h->d, x) && !opnd_is_mem(p, &h->d))
-		r = alloc_scratch(p);
-	else
-		r = dst_reg(p, &h->d, y->kind == H_T && same_loc(x, y) ? NULL : x);
-	if (x->kind == H_T && p->treg[x->reg] < 0 && h->d.kind == H_T)
-		; /* taken over: already there */
-	else if (x->kind == H_IMM || opnd_rm(p, x).reg != r)
-		load_to(p, w, r, x);
+	r = load_into_dst(p, h, x, y);
 	if (s >= 0)
 		x_alu_rm(a, w, op, r, xr(s));
 	else if (y->kind == H_IMM)
 		x_alu_i(a, w, op, xr(r), (s32)y->imm);
 	else
 		x_alu_rm(a, w, op, r, opnd_rm(p, y));
-	if (h->d.kind == H_NONE)
-		return;
-	if (h->d.kind != H_NONE && !opnd_is_mem(p, &h->d)) {
-		int d = opnd_rm(p, &h->d).reg;
-
-		if (d != r)
-			x_mov_rr(a, 8, d, r);
-	} else {
-		dst_done(p, &h->d, r);
-	}
+	finish(p, h, r);
 }
 
 /* Flags of a - b or a & b only. */
@@ -341,21 +362,6 @@ static void shift(struct place *p, const struct hir *h)
 	}
 }
 
-/* Result in scratch r, then to d. */
-static void finish(struct place *p, const struct hir *h, int r)
-{
-	if (h->d.kind == H_NONE)
-		return;
-	if (opnd_is_mem(p, &h->d)) {
-		dst_done(p, &h->d, r);
-	} else {
-		int d = dst_reg(p, &h->d, NULL);
-
-		if (d != r)
-			x_mov_rr(&p->a, 8, d, r);
-	}
-}
-
 static void shrd(struct place *p, const struct hir *h)
 {
 	int r = alloc_scratch(p), hi = src_reg(p, &h->a, h->w);
@@ -381,10 +387,10 @@ static void lea(struct place *p, const struct hir *h)
 
 static void mul(struct place *p, const struct hir *h)
 {
-	int r = alloc_scratch(p);
+	int r;
 
 	flags_clobber(p);
-	load_to(p, h->w, r, &h->a);
+	r = load_into_dst(p, h, &h->a, &h->b);
 	if (imm_fits(&h->b, h->w)) {
 		x_op(&p->a, h->w, 0x69, r, xr(r), 4);
 		x32(&p->a, (u32)h->b.imm);
@@ -730,11 +736,11 @@ static void getnzcv(struct place *p, const struct hir *h)
 
 static void notneg(struct place *p, const struct hir *h)
 {
-	int r = alloc_scratch(p);
+	int r;
 
 	if (h->op == HIR_NEG)
 		flags_clobber(p);
-	load_to(p, h->w, r, &h->a);
+	r = load_into_dst(p, h, &h->a, NULL);
 	if (h->op == HIR_NEG)
 		x_neg(&p->a, h->w, xr(r));
 	else

@@ -11,21 +11,6 @@
 
 #define REG_CPU	  RBP
 #define REG_LDTAB R15
-#define N_PINNED  10
-
-/* {guest, host}: the ten hottest registers of compiled code (x0-x5, x19-x21, SP). */
-#define REGMAP(_)                                                                             \
-	_(0, RBX)                                                                             \
-	_(1, RSI)                                                                             \
-	_(2, RDI)                                                                             \
-	_(3, R8)                                                                              \
-	_(4, R9)                                                                              \
-	_(5, R12)                                                                             \
-	_(19, R14)                                                                            \
-	_(20, R10)                                                                            \
-	_(21, R11)                                                                            \
-	_(31, R13)
-
 extern const s8 regmap_host[32]; /* host register of guest x0-x30, SP; -1 = in the CPU state */
 
 #define CPU_OFF(field) ((s32)offsetof(struct dbt_vcpu, field) - CPU_BIAS)

@@ -9,18 +9,11 @@
 #include "dbt/vm.h"
 #include "dbt/x64/regmap.h"
 
-#define _(g, h) [g] = h,
+/* The ten hottest registers of compiled code: x0-x5, x19-x21, SP. */
 const s8 regmap_host[32] = {
-	[0 ... 31] = -1,
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Woverride-init"
-#ifdef __clang__
-#pragma clang diagnostic ignored "-Winitializer-overrides"
-#endif
-	REGMAP(_)
-#pragma GCC diagnostic pop
+	/* x0 */ RBX, RSI, RDI, R8, R9, R12, -1,  -1,  -1, -1, -1, -1, -1, -1, -1, -1,
+	/* x16 */ -1, -1,  -1,	R14, R10, R11, -1, -1, -1, -1, -1, -1, -1, -1, -1, R13 /* SP */,
 };
-#undef _
 
 static void emit_save_pinned(struct xasm *a)
 {

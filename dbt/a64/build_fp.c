@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+/* Floating point: dispatch, common emitters, moves, comparisons and selects. */
+#include "dbt/a64/build_fp.h"
+
+static const u16 fpv_vops[FPV_NUM][4] = {
+	[FPV_ADD] = {VOP_VADDSS, VOP_VADDSD, VOP_VADDPS, VOP_VADDPD},
+	[FPV_SUB] = {VOP_VSUBSS, VOP_VSUBSD, VOP_VSUBPS, VOP_VSUBPD},
+	[FPV_MUL] = {VOP_VMULSS, VOP_VMULSD, VOP_VMULPS, VOP_VMULPD},
+	[FPV_DIV] = {VOP_VDIVSS, VOP_VDIVSD, VOP_VDIVPS, VOP_VDIVPD},
+	[FPV_MIN] = {VOP_VMINSS, VOP_VMINSD, VOP_VMINPS, VOP_VMINPD},
+	[FPV_MAX] = {VOP_VMAXSS, VOP_VMAXSD, VOP_VMAXPS, VOP_VMAXPD},
+	[FPV_SQRT] = {VOP_VSQRTSS, VOP_VSQRTSD, VOP_VSQRTPS, VOP_VSQRTPD},
+	[FPV_CMP] = {VOP_VCMPSS, VOP_VCMPSD, VOP_VCMPPS, VOP_VCMPPD},
+	[FPV_ROUND] = {VOP_VROUNDSS, VOP_VROUNDSD, VOP_VROUNDPS, VOP_VROUNDPD},
+	[FPV_FMADD] = {VOP_VFMADD231SS, VOP_VFMADD231SD, VOP_VFMADD231PS, VOP_VFMADD231PD},
+	[FPV_FNMADD] = {VOP_VFNMADD231SS, VOP_VFNMADD231SD, VOP_VFNMADD231PS, VOP_VFNMADD231PD},
+	/* Arm has these two for scalars only. */
+	[FPV_FMSUB] = {VOP_VFMSUB231SS, VOP_VFMSUB231SD, VOP_NUM, VOP_NUM},
+	[FPV_FNMSUB] = {VOP_VFNMSUB231SS, VOP_VFNMSUB231SD, VOP_NUM, VOP_NUM},
+};
+
+unsigned fpb_vop(const struct fpb *f, enum fpv op)
+{
+	return fpv_vops[op][f->vec * 2 + (f->size == 3)];
+}
+
+struct hir_opnd fpb_w(struct fpb *f)
+{
+	return hvtmp(f->b);
+}
+
+struct hir_opnd fpb_op(struct fpb *f, unsigned vop, struct hir_opnd a, struct hir_opnd b)
+{
+	struct hir_opnd d = fpb_w(f);
+
+	hir_v(f->b, vop, d, a, b);
+	return d;
+}
+
+struct hir_opnd fpb_opi(struct fpb *f, unsigned vop, struct hir_opnd a, struct hir_opnd b,
+			unsigned imm)
+{
+	struct hir_opnd d = fpb_w(f);
+
+	hir_vi(f->b, vop, d, a, b, imm);
+	return d;
+}
+
+struct hir_opnd fpb_op1(struct fpb *f, unsigned vop, struct hir_opnd a)
+{
+	return fpb_op(f, vop, a, hnone());
+}
+
+struct hir_opnd fpb_const(const struct fpb *f, u64 elem)
+{
+	u64 v = f->size == 3 ? elem : elem | elem << 32;
+
+	return hconst(v, v);
+}
+
+struct hir_opnd fpb_abs_mask(const struct fpb *f)
+{
+	return fpb_const(f, f->size == 3 ? ~0ull >> 1 : 0x7fffffff);
+}
+
+struct hir_opnd fpb_sign_mask(const struct fpb *f)
+{
+	return fpb_const(f, f->size == 3 ? BIT(63) : BIT(31));
+}
+
+struct hir_opnd fpb_pow2(const struct fpb *f, int e)
+{
+	return fpb_const(f, f->size == 3 ? (u64)(1023 + e) << 52 : (u64)(127 + e) << 23);
+}
+
+struct hir_opnd fpb_abs(struct fpb *f, struct hir_opnd a)
+{
+	return fpb_op(f, VOP_VANDPS, a, fpb_abs_mask(f));
+}
+
+struct hir_opnd fpb_src(struct fpb *f, unsigned reg)
+{
+	if (!f->vec || f->q)
+		return hv(reg);
+	return fpb_op1(f, VOP_VMOVQ_ZX, hv(reg));
+}
+
+struct hir_opnd fpb_elem(struct fpb *f, unsigned reg, unsigned idx)
+{
+	struct hir_opnd w;
+
+	if (!f->vec && !idx)
+		return hv(reg);
+	w = fpb_opi(f, VOP_VPSHUFD, hv(reg), hnone(),
+		    f->size == 3 ? (idx ? 0xee : 0x44) : idx * 0x55);
+	if (f->vec && !f->q)
+		hir_v(f->b, VOP_VMOVQ_ZX, w, w, hnone());
+	return w;
+}
+
+void fpb_finish(struct fpb *f, struct hir_opnd w)
+{
+	struct hir_opnd d = hv(f->in->rd);
+
+	if (f->vec && f->q)
+		hir_v(f->b, VOP_VMOVAPS, d, w, hnone());
+	else if (f->vec || f->size == 3)
+		hir_v(f->b, VOP_VMOVQ_ZX, d, w, hnone());
+	else
+		hir_vi(f->b, VOP_VINSERTPS, d, w, w, 0x0e); /* lanes 1 to 3 zero */
+}
+
+static void vcmp(struct fpb *f, unsigned vop, struct hir_opnd a, struct hir_opnd b)
+{
+	hir_emit(f->b, HIR_VCMP, 16, hnone(), a, b)->vop = (u16)vop;
+}
+
+static unsigned ucomis(const struct fpb *f)
+{
+	return f->size == 3 ? VOP_VUCOMISD : VOP_VUCOMISS;
+}
+
+void fpb_bail(struct fpb *f, enum xcc cc)
+{
+	hir_bail(f->b, cc, helper_fp, f->in->raw);
+}
+
+static void bail_mask(struct fpb *f, struct hir_opnd mask)
+{
+	vcmp(f, VOP_VPTEST, mask, mask);
+	fpb_bail(f, XCC_NE);
+}
+
+void fpb_bail_nan(struct fpb *f, struct hir_opnd w)
+{
+	fpb_bail_unordered(f, w, w);
+}
+
+void fpb_bail_unordered(struct fpb *f, struct hir_opnd a, struct hir_opnd b)
+{
+	if (f->vec) {
+		bail_mask(f, fpb_opi(f, fpb_vop(f, FPV_CMP), a, b, CMP_UNORD_Q));
+		return;
+	}
+	vcmp(f, ucomis(f), a, b);
+	fpb_bail(f, XCC_P);
+}
+
+void fpb_bail_tiny(struct fpb *f, struct hir_opnd w)
+{
+	struct hir_opnd t = fpb_abs(f, w), min = fpb_pow2(f, f->size == 3 ? -1022 : -126);
+
+	if (f->vec) {
+		hir_vi(f->b, fpb_vop(f, FPV_CMP), t, t, min, CMP_EQ_UQ);
+		bail_mask(f, t);
+		return;
+	}
+	vcmp(f, ucomis(f), t, min);
+	fpb_bail(f, XCC_E); /* equal or unordered */
+}
+
+void fpb_bail_above(struct fpb *f, struct hir_opnd a, struct hir_opnd limit)
+{
+	struct hir_opnd t = fpb_abs(f, a);
+
+	if (f->vec) {
+		hir_vi(f->b, fpb_vop(f, FPV_CMP), t, t, limit, CMP_NLT_UQ);
+		bail_mask(f, t);
+		return;
+	}
+	vcmp(f, ucomis(f), fpb_op1(f, VOP_VMOVAPS, limit), t);
+	fpb_bail(f, XCC_BE); /* limit <= |a| or unordered */
+}
+
+/* ---- moves: no arithmetic, no flags, any format ---- */
+
+/* V[rd] = low element of V[rn], zeros above. */
+static void move_scalar(struct fpb *f, unsigned rd, struct hir_opnd a)
+{
+	struct hir_opnd d = hv(rd);
+
+	if (f->size == 3)
+		hir_v(f->b, VOP_VMOVQ_ZX, d, a, hnone());
+	else if (f->size == 2)
+		hir_vi(f->b, VOP_VINSERTPS, d, a, a, 0x0e);
+	else
+		hir_v(f->b, VOP_VPAND, d, a, hconst(0xffff, 0));
+}
+
+/* Not from the constant pool: that has no room for every immediate of every program. */
+static void fmov_imm(struct fpb *f)
+{
+	struct hir_opnd t = himm(0);
+
+	if (f->in->imm) {
+		t = htmp(f->b);
+		hir2(f->b, HIR_MOV, f->size == 3 ? 8 : 4, t, himm(f->in->imm));
+	}
+	hir_v(f->b, VOP_VMOVQ_G2V, hv(f->in->rd), t, hnone());
+}
+
+static void fmov_gen(struct fpb *f)
+{
+	const struct a64_insn *in = f->in;
+	struct hir_opnd d = hv(in->rd), x = hx(in->rn);
+
+	if (in->amount)
+		hir_vi(f->b, VOP_VPINSRQ, d, d, x, 1);
+	else if (f->size == 3)
+		hir_v(f->b, VOP_VMOVQ_G2V, d, x, hnone());
+	else if (f->size == 2)
+		hir_v(f->b, VOP_VMOVD_G2V, d, x, hnone());
+	else {
+		struct hir_opnd t = htmp(f->b);
+
+		hir2(f->b, HIR_ZX16, 4, t, x);
+		hir_v(f->b, VOP_VMOVD_G2V, d, t, hnone());
+	}
+}
+
+static void fmov_togen(struct fpb *f)
+{
+	const struct a64_insn *in = f->in;
+	struct hir_opnd d = hd(in->rd), v = hv(in->rn);
+
+	if (in->rd == 31)
+		return;
+	if (in->amount)
+		hir_vi(f->b, VOP_VPEXTRQ, d, v, hnone(), 1);
+	else if (f->size == 3)
+		hir_v(f->b, VOP_VMOVQ_V2G, d, v, hnone());
+	else if (f->size == 2)
+		hir_v(f->b, VOP_VMOVD_V2G, d, v, hnone());
+	else
+		hir_vi(f->b, VOP_VPEXTRW, d, v, hnone(), 0);
+}
+
+static void fcsel(struct fpb *f)
+{
+	const struct a64_insn *in = f->in;
+	bool dbl = f->size == 3;
+	struct hir_opnd n, m;
+
+	if (in->cond >= A64_AL) {
+		move_scalar(f, in->rd, hv(in->rn));
+		return;
+	}
+	n = htmp(f->b);
+	m = htmp(f->b);
+	hir_v(f->b, dbl ? VOP_VMOVQ_V2G : VOP_VMOVD_V2G, n, hv(in->rn), hnone());
+	hir_v(f->b, dbl ? VOP_VMOVQ_V2G : VOP_VMOVD_V2G, m, hv(in->rm), hnone());
+	hir_emit(f->b, HIR_CSEL, dbl ? 8 : 4, n, n, m)->cc = in->cond;
+	if (f->size == 1)
+		hir2(f->b, HIR_ZX16, 4, n, n);
+	hir_v(f->b, dbl ? VOP_VMOVQ_G2V : VOP_VMOVD_G2V, hv(in->rd), n, hnone());
+}
+
+/* A 16-bit lane's constant in all lanes; q forms only use what they keep. */
+static struct hir_opnd sign_const(const struct fpb *f, bool mask)
+{
+	u64 s = f->size == 3 ? BIT(63) : f->size == 2 ? 0x8000000080000000 : 0x8000800080008000;
+
+	if (f->vec)
+		return mask ? hconst(~s, f->q ? ~s : 0) : hconst(s, f->q ? s : 0);
+	s = 1ull << ((8u << f->size) - 1);
+	return mask ? hconst(s - 1, 0) : hconst(s, 0);
+}
+
+int build_fp_move(struct fpb *f)
+{
+	const struct a64_insn *in = f->in;
+
+	switch (in->op) {
+	case A64_FMOV_reg: move_scalar(f, in->rd, hv(in->rn)); return 0;
+	case A64_FMOV_imm: fmov_imm(f); return 0;
+	case A64_FMOV_gen: fmov_gen(f); return 0;
+	case A64_FMOV_togen: fmov_togen(f); return 0;
+	case A64_FCSEL: fcsel(f); return 0;
+	case A64_FABS_s:
+	case A64_FABS_v:
+		/* The mask clears what lies above the result as well. */
+		hir_v(f->b, VOP_VANDPS, hv(in->rd), hv(in->rn), sign_const(f, true));
+		return 0;
+	case A64_FNEG_s:
+	case A64_FNEG_v: {
+		struct hir_opnd w = hv(in->rn);
+
+		if (!f->vec || !f->q)
+			w = fpb_w(f);
+		if (f->vec && !f->q)
+			hir_v(f->b, VOP_VMOVQ_ZX, w, hv(in->rn), hnone());
+		else if (!f->vec && f->size == 3)
+			hir_v(f->b, VOP_VMOVQ_ZX, w, hv(in->rn), hnone());
+		else if (!f->vec && f->size == 2)
+			hir_vi(f->b, VOP_VINSERTPS, w, hv(in->rn), hv(in->rn), 0x0e);
+		else if (!f->vec)
+			hir_v(f->b, VOP_VPAND, w, hv(in->rn), hconst(0xffff, 0));
+		hir_v(f->b, VOP_VXORPS, hv(in->rd), w, sign_const(f, false));
+		return 0;
+	}
+	default: return -1;
+	}
+}
+
+/* ---- comparisons ---- */
+
+static unsigned comis(const struct fpb *f, bool signal)
+{
+	if (signal)
+		return f->size == 3 ? VOP_VCOMISD : VOP_VCOMISS;
+	return ucomis(f);
+}
+
+static void fcmp(struct fpb *f, bool signal, struct hir_opnd b)
+{
+	vcmp(f, comis(f, signal), hv(f->in->rn), b);
+	hir2(f->b, HIR_FCMPF, 4, hnone(), hnone());
+}
+
+/*
+ * Without a branch: where the condition fails, both operands are masked to zero, which compares
+ * without raising anything, and the result is replaced by the immediate.
+ */
+static void fccmp(struct fpb *f, bool signal)
+{
+	struct hir_buf *b = f->b;
+	struct hir_opnd mask, t, wm, wn;
+
+	if (f->in->cond >= A64_AL) {
+		fcmp(f, signal, hv(f->in->rm));
+		return;
+	}
+	mask = htmp(b);
+	t = htmp(b);
+	wm = fpb_w(f);
+	wn = fpb_w(f);
+	hir2(b, HIR_CSETM, 8, mask, hnone())->cc = f->in->cond;
+	hir_v(b, VOP_VMOVQ_G2V, wm, mask, hnone());
+	hir_v(b, VOP_VANDPS, wn, wm, hv(f->in->rn));
+	hir_v(b, VOP_VANDPS, wm, wm, hv(f->in->rm));
+	vcmp(f, comis(f, signal), wn, wm);
+	hir2(b, HIR_FCMPF, 4, hnone(), hnone());
+	hir2(b, HIR_GETNZCV, 4, t, hnone());
+	/* t = mask ? t : nzcv = ((t ^ nzcv) & mask) ^ nzcv */
+	hir_emit(b, HIR_XOR, 4, t, t, himm((s32)((u32)f->in->amount << 28)));
+	hir_emit(b, HIR_AND, 4, t, t, mask);
+	hir_emit(b, HIR_XOR, 4, t, t, himm((s32)((u32)f->in->amount << 28)));
+	hir2(b, HIR_SETNZCV, 4, hnone(), t);
+}
+
+static void fcm(struct fpb *f, unsigned pred, bool abs)
+{
+	struct hir_opnd a = fpb_src(f, f->in->rn), b = fpb_src(f, f->in->rm);
+
+	if (abs) {
+		a = fpb_abs(f, a);
+		b = fpb_abs(f, b);
+	}
+	fpb_finish(f, fpb_opi(f, fpb_vop(f, FPV_CMP), a, b, pred));
+}
+
+static void fcm_zero(struct fpb *f, unsigned pred)
+{
+	struct hir_opnd a = fpb_src(f, f->in->rn);
+
+	fpb_finish(f, fpb_opi(f, fpb_vop(f, FPV_CMP), a, hconst(0, 0), pred));
+}
+
+int build_fp_compare(struct fpb *f)
+{
+	struct hir_opnd m = hv(f->in->rm), zero = hconst(0, 0);
+
+	switch (f->in->op) {
+	case A64_FCMP: fcmp(f, false, m); break;
+	case A64_FCMPE: fcmp(f, true, m); break;
+	case A64_FCMP_zero: fcmp(f, false, zero); break;
+	case A64_FCMPE_zero: fcmp(f, true, zero); break;
+	case A64_FCCMP: fccmp(f, false); break;
+	case A64_FCCMPE: fccmp(f, true); break;
+	case A64_FCMEQ_s:
+	case A64_FCMEQ_v: fcm(f, CMP_EQ_OQ, false); break;
+	case A64_FCMGE_s:
+	case A64_FCMGE_v: fcm(f, CMP_GE_OS, false); break;
+	case A64_FCMGT_s:
+	case A64_FCMGT_v: fcm(f, CMP_GT_OS, false); break;
+	case A64_FACGE_s:
+	case A64_FACGE_v: fcm(f, CMP_GE_OS, true); break;
+	case A64_FACGT_s:
+	case A64_FACGT_v: fcm(f, CMP_GT_OS, true); break;
+	case A64_FCMEQ_zero_s:
+	case A64_FCMEQ_zero_v: fcm_zero(f, CMP_EQ_OQ); break;
+	case A64_FCMGE_zero_s:
+	case A64_FCMGE_zero_v: fcm_zero(f, CMP_GE_OS); break;
+	case A64_FCMGT_zero_s:
+	case A64_FCMGT_zero_v: fcm_zero(f, CMP_GT_OS); break;
+	case A64_FCMLE_zero_s:
+	case A64_FCMLE_zero_v: fcm_zero(f, CMP_LE_OS); break;
+	case A64_FCMLT_zero_s:
+	case A64_FCMLT_zero_v: fcm_zero(f, CMP_LT_OS); break;
+	default: return -1;
+	}
+	return 0;
+}
+
+/* ---- dispatch ---- */
+
+/* Forms with several lanes; the others are scalar even when q is set. */
+static bool is_vector(unsigned op)
+{
+	void (*ex)(struct fp_x *) = fp_descs[op].exec;
+
+	return ex == fpx_un_v || ex == fpx_bin_v || ex == fpx_pair_v || ex == fpx_across ||
+	       ex == fpx_bin_elem || ex == fpx_zero_v || ex == fpx_mla_v || ex == fpx_mla_elem ||
+	       ex == fpx_cmla_v || ex == fpx_cmla_elem || ex == fpx_cadd_v || ex == fpx_rint_v ||
+	       ex == fpx_tofix_v || ex == fpx_fromfix_v || ex == fpx_fcvtl || ex == fpx_fcvtn;
+}
+
+int build_fp(struct tr *tr, const struct a64_insn *in)
+{
+	struct fpb f = {.tr = tr, .b = &tr->hir, .in = in, .size = in->size, .q = in->q};
+	bool known = fp_known(in->op);
+
+	if (known)
+		f.vec = is_vector(in->op);
+	if (!build_fp_move(&f))
+		return 0;
+	if (!known)
+		return -1;
+	if (f.size >= 1 && !build_fp_convert(&f))
+		return 0;
+	if (f.size >= 2 && !(tr->mode & TR_MODE_FZ) &&
+	    (!build_fp_arith(&f) || !build_fp_compare(&f)))
+		return 0;
+	hir_helper(f.b, helper_fp, in->raw);
+	return 0;
+}

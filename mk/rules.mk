@@ -1,0 +1,26 @@
+# Translation rules: rules/*/*.rules -> tables that dbt/rules.c includes. Z3 is needed for `make prove`
+# only; the build checks proof records by hash.
+HOSTCC      ?= cc
+RULES_BASE  := $(sort $(wildcard rules/base/*.rules))
+RULES_LEARN := $(sort $(wildcard rules/learned/*.rules))
+RULES_PROOF := $(sort $(wildcard rules/proofs/*.proofs))
+RULES_MODEL := $(sort $(wildcard rules/prove/sem_*.[ch]))
+RULES_LANG  := $(wildcard rules/lang/*.[ch])
+RULES_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -I. -D_GNU_SOURCE
+
+# TODO(rules): drop --unproven once the records are in.
+RULES_FLAGS ?= --unproven
+
+GEN += $(BUILD)/gen/rules_gen.inc
+
+$(BUILD)/gen/rules-compile: $(RULES_LANG) $(wildcard rules/compile/*.[ch]) dbt/hir.h dbt/a64/insns.def \
+                            dbt/a64/insns_simd.def
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ rules/lang/*.c rules/compile/*.c
+
+$(BUILD)/gen/rules_gen.inc: $(BUILD)/gen/rules-compile $(RULES_BASE) $(RULES_LEARN) $(RULES_PROOF) \
+                            $(RULES_MODEL)
+	@echo "  RULES   $@"
+	$(Q)$< -o $@ $(RULES_PROOF:%=--proofs %) $(RULES_MODEL:%=--model %) $(RULES_FLAGS) \
+		base $(RULES_BASE) learned $(RULES_LEARN)

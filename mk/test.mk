@@ -1,0 +1,54 @@
+# Tests. Every program under test speaks TAP on stdout; tests/run.py counts the lines and sums up.
+#   tests/unit/test_*.c   one program each (cmocka), linked with libarmature.a and tests/unit/*.c that are no test_*
+#   TEST_TAP              further commands that print TAP (other mk/*.mk add theirs, with TEST_DEPS for what
+#                         they need built); names sort before test.mk, so that the lists are complete here
+#   TEST_TAP_LONG         likewise, only run by `make test-long`
+UNIT_SRCS   := $(wildcard tests/unit/test_*.c)
+UNIT_COMMON := $(filter-out $(UNIT_SRCS),$(wildcard tests/unit/*.c))
+UNIT_TESTS  := $(UNIT_SRCS:%.c=$(BUILD)/%)
+UNIT_HELP   := $(UNIT_COMMON:%.c=$(BUILD)/%.o)
+VMM         ?= armature
+BOOT         = /usr/bin/python3 -B tests/boot/run.py --vmm $(VMM) --armature $(BUILD)/armature --guest $(GUEST)
+
+$(UNIT_TESTS): $(BUILD)/%: $(BUILD)/%.o $(UNIT_HELP) $(BUILD)/libarmature.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LDLIBS)
+
+.PHONY: test test-unit test-boot test-long test-run
+.SECONDARY: $(UNIT_TESTS:%=%.o) $(UNIT_HELP)
+
+# setup first and alone: the rest asks pkg-config for what setup may just have installed.
+test: setup ## set up, build, run every test; the last line is "N passed, N failed"
+	$(Q)$(MAKE) --no-print-directory test-run
+
+test-run: all guest $(UNIT_TESTS) $(TEST_DEPS)
+	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --parallel $(UNIT_TESTS) \
+		--serial $(foreach t,$(TEST_TAP),'$(t)') '$(BOOT)'
+
+test-unit: $(UNIT_TESTS) ## run the unit tests only
+	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --parallel $(UNIT_TESTS)
+
+test-boot: all guest ## run the boot tests only (VMM=qemu: the same with qemu-system-aarch64)
+	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --serial '$(BOOT)'
+
+test-long: setup ## every test in its long form: all kernels and memory sizes, many boots, Debian (hours)
+	$(Q)$(MAKE) --no-print-directory test-long-run
+
+.PHONY: test-long-run
+test-long-run: all guest guest-debian $(UNIT_TESTS) $(TEST_DEPS)
+	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --timeout 86400 --parallel $(UNIT_TESTS) \
+		--serial $(foreach t,$(TEST_TAP) $(TEST_TAP_LONG),'$(t)') '$(BOOT) --long'
+
+# Sanitizers: a build directory each, unit tests and TEST_TAP_SAN (commands that take SAN builds; %B = directory).
+SAN_FLAGS_asan  := -fsanitize=address -fno-omit-frame-pointer
+SAN_FLAGS_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
+SAN_FLAGS_tsan  := -fsanitize=thread
+
+.PHONY: asan ubsan tsan
+asan: ## build with AddressSanitizer in build-asan/, run the unit tests there
+ubsan: ## build with UndefinedBehaviorSanitizer in build-ubsan/, run the unit tests there
+tsan: ## build with ThreadSanitizer in build-tsan/, run the unit tests there
+asan ubsan tsan:
+	$(Q)$(MAKE) --no-print-directory BUILD=build-$@ SAN='$(SAN_FLAGS_$@)' test-unit
+
+-include $(UNIT_TESTS:%=%.d) $(UNIT_HELP:.o=.d)

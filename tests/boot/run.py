@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Boot tests: real Debian kernels on the VMM, from outside. Prints TAP.
+
+    run.py [--vmm armature|qemu] [--long] [-k REGEX] [--list] [-j N]
+
+--vmm qemu runs the same tests on qemu-system-aarch64: a failure there is the harness's or the guest's own.
+"""
+import argparse
+import concurrent.futures
+import contextlib
+import functools
+import http.server
+import os
+import re
+import shutil
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from vm import Spec, Vm, VmError, command  # noqa: E402
+
+TESTS = []  # (name, function, long)
+
+
+def test(name, long=False):
+    def add(f):
+        TESTS.append((name, f, long))
+        return f
+    return add
+
+
+class Skip(Exception):
+    pass
+
+
+def check(condition, what, vm=None):
+    if not condition:
+        raise VmError(what + ("\n" + vm.tail() if vm else ""))
+
+
+class Server:
+    """HTTP on the host's loopback: what the guest must reach through user networking."""
+
+    def __init__(self, directory):
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+        class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
+            daemon_threads = True
+
+        self.http = Listener(("127.0.0.1", 0), functools.partial(Handler, directory=directory))
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://10.0.2.2:{self.port}/{path}"
+
+
+class Env:
+    """What tests share: settings, scratch space, the server."""
+
+    def __init__(self, args, tmp):
+        self.args, self.tmp = args, tmp
+        self.binaries = {"armature": args.armature, "qemu": "qemu-system-aarch64"}
+        self.armature = args.vmm == "armature"
+        self.www = os.path.join(tmp, "www")
+        os.mkdir(self.www)
+        self.server = Server(self.www)
+        self.count = 0
+        self.lock = threading.Lock()
+
+    def path(self, name):
+        with self.lock:
+            self.count += 1
+            return os.path.join(self.tmp, f"{self.count}-{name}")
+
+    def guest(self, name):
+        return os.path.join(self.args.guest, name)
+
+    def disk(self, name="disk.img"):
+        if not os.path.exists(self.guest(name)):
+            raise Skip(f"no {self.guest(name)}")
+        path = self.path(name)
+        subprocess.run(["cp", "--sparse=always", self.guest(name), path], check=True)
+        return path
+
+    def publish(self, name, data):
+        with open(os.path.join(self.www, name), "wb") as f:
+            f.write(data)
+        return self.server.url(name)
+
+    @contextlib.contextmanager
+    def boot(self, mode, kernel="cloud", gz=False, append="", **kw):
+        spec = Spec(self.guest(f"Image-{kernel}" + (".gz" if gz else "")), self.guest(f"initramfs-{kernel}.cpio"),
+                    f"console=ttyAMA0 panic=-1 armature.mode={mode} {append}".strip(), **kw)
+        with Vm(command(self.args.vmm, self.binaries, spec)) as vm:
+            yield vm
+
+
+def debugfs(image, path):
+    r = subprocess.run(["debugfs", "-R", f"cat {path}", image], capture_output=True, check=True)
+    return r.stdout
+
+
+def check_clean(image):
+    """The file system was unmounted and nothing in it needs repair."""
+    r = subprocess.run(["e2fsck", "-fn", image], capture_output=True, text=True)
+    check(r.returncode == 0, f"e2fsck of the image: status {r.returncode}\n{r.stdout}")
+    r = subprocess.run(["dumpe2fs", "-h", image], capture_output=True, text=True, check=True)
+    check(re.search(r"Filesystem state:\s+clean\n", r.stdout), "the file system's state is not clean")
+
+
+def check_off(vm):
+    status = vm.wait()
+    check(status == 0, f"exit status {status} after power-off, 0 expected", vm)
+
+
+def bare(mib):
+    """Below a fifth of a small machine's memory is the kernel's own, of a large one's almost nothing."""
+    return mib * 1024 * (0.55 if mib <= 128 else 0.75)
+
+
+def boot_once(env, kernel, gz, memory):
+    with env.boot("poweroff", kernel, gz, memory=memory) as vm:
+        vm.expect("@@INIT")
+        m, _ = vm.expect(r"@@MEMORY (\d+)\n")
+        check(bare(memory) < int(m.group(1)) <= memory * 1024, f"the guest sees {m.group(1)} KiB of {memory} MiB", vm)
+        vm.expect("@@OFF")
+        check_off(vm)
+
+
+SIZES = [128, 256, 512, 1024, 2048, 4096, 8192]
+SLICE = {("cloud", False, 128), ("cloud", False, 8192), ("cloud", True, 512), ("generic", False, 512),
+         ("generic", True, 256)}
+for _kernel in ("cloud", "generic"):
+    for _gz in (False, True):
+        for _memory in SIZES:
+            test(f"boot {_kernel} {'gzip' if _gz else 'Image'} {_memory} MiB", long=(_kernel, _gz, _memory) not in SLICE)(
+                functools.partial(boot_once, kernel=_kernel, gz=_gz, memory=_memory))
+
+
+@test("selftest: disk, rng, clock, dhcp, ping, fetch")
+def selftest(env, kernel="cloud"):
+    token = os.urandom(8).hex()
+    url = env.publish(token, token.encode())
+    disk = env.disk()
+    with env.boot("selftest", kernel, append=f"armature.token={token} armature.url={url}", drives=[(disk, False)]) as vm:
+        vm.expect("@@DONE")
+        results = dict(re.findall(r"^@@(PASS|FAIL) (\S+)$", vm.text, re.M)[i][::-1] for i in
+                       range(len(re.findall(r"^@@(?:PASS|FAIL) ", vm.text, re.M))))
+        wanted = {"disk-write", "disk-read", "rng", "clock", "dhcp", "ping", "fetch"}
+        check(set(results) == wanted and set(results.values()) == {"PASS"}, f"results: {results}", vm)
+        check_off(vm)
+    check(debugfs(disk, "/selftest").decode().strip() == token, "the host does not see the guest's file in the image")
+    blob = debugfs(disk, "/blob")
+    check(len(blob) == 1 << 20, f"{len(blob)} bytes of /blob in the image, 1 MiB expected")
+    check_clean(disk)
+
+
+test("selftest, generic kernel")(functools.partial(selftest, kernel="generic"))
+
+
+@test("shell: mount, write, sync, unmount, wget, poweroff")
+def shell(env):
+    disk = env.disk()
+    data = os.urandom(3 << 20)
+    url = env.publish("big", data)
+    console = env.path("hvc0")
+    with env.boot("shell", drives=[(disk, False)], console_file=console) as vm:
+        vm.expect("@@SHELL")
+        out, status = vm.run("mount /dev/vda /mnt && cat /mnt/README")
+        check(status == 0 and "guest/disk.img" in out, f"mount: {status} {out}", vm)
+        word = os.urandom(8).hex()
+        out, status = vm.run(f"echo {word} >/mnt/hello && sync && umount /mnt")
+        check(status == 0, f"write, sync, umount: {status} {out}", vm)
+        check(debugfs(disk, "/hello").decode().strip() == word, "after sync and unmount the host does not see the file")
+        for _ in range(50):  # DHCP runs in the background
+            out, status = vm.run("ping -q -c 1 -W 1 10.0.2.2 >/dev/null")
+            if status == 0:
+                break
+        check(status == 0, "no answer to ping", vm)
+        out, status = vm.run(f"wget -q -O /tmp/big {url} && md5sum /tmp/big")
+        check(status == 0 and out.split()[0] == md5(data), f"wget: {status} {out}", vm)
+        out, status = vm.run("echo over-hvc0 >/dev/hvc0")
+        check(status == 0, f"virtio console: {out}", vm)
+        vm.send("poweroff")
+        vm.expect("@@OFF")
+        check_off(vm)
+    with open(console) as f:
+        check("over-hvc0" in f.read(), "the virtio console's output did not reach its file")
+    check_clean(disk)
+
+
+def md5(data):
+    import hashlib
+    return hashlib.md5(data).hexdigest()
+
+
+@test("two drives in order, one read-only")
+def drives(env):
+    a, b = env.disk(), env.disk()
+    with open(b, "rb") as f:
+        before = f.read()
+    with env.boot("shell", drives=[(a, False), (b, True)], net="none") as vm:
+        vm.expect("@@SHELL")
+        out, _ = vm.run("cat /sys/block/vda/ro /sys/block/vdb/ro")
+        check(out.split() == ["0", "1"], f"ro flags of vda and vdb: {out}", vm)
+        out, status = vm.run("dd if=/dev/zero of=/dev/vdb bs=4k count=1 conv=fsync 2>/dev/null")
+        check(status != 0, "a write to the read-only drive succeeded", vm)
+        out, status = vm.run("mount -o ro,noload /dev/vdb /mnt && cat /mnt/README")
+        check(status == 0 and "guest/disk.img" in out, f"reading the read-only drive: {out}", vm)
+        vm.send("poweroff")
+        check_off(vm)
+    with open(b, "rb") as f:
+        check(f.read() == before, "the read-only image changed")
+
+
+@test("idle guest below 2 % of a core")
+def idle(env):
+    with env.boot("idle") as vm:
+        vm.expect("@@IDLE")
+        time.sleep(3)  # what the kernel still does after boot
+        start, cpu = time.monotonic(), vm.cpu_seconds()
+        time.sleep(10)
+        used = (vm.cpu_seconds() - cpu) / (time.monotonic() - start)
+        check(used < 0.02, f"{used * 100:.1f} % of a core used", vm)
+
+
+@test("no mitigations, no page-table isolation in the guest")
+def vulnerabilities(env):
+    if not env.armature:
+        raise Skip("QEMU's Cortex-A57 has them")
+    with env.boot("shell") as vm:
+        vm.expect("@@SHELL")
+        out, status = vm.run("grep . /sys/devices/system/cpu/vulnerabilities/*")
+        bad = [l for l in out.splitlines() if "Not affected" not in l and "__user pointer sanitization" not in l]
+        check(status == 0 and out and not bad, "mitigations: " + "; ".join(bad), vm)
+        out, _ = vm.run("dmesg | grep -i 'page table isolation'")
+        check("enabled" not in out, out, vm)
+
+
+@test("reset has an exit status of its own")
+def reset(env):
+    with env.boot("reboot") as vm:
+        vm.expect("@@MODULES")
+        status = vm.wait()
+        # QEMU's -no-reboot ends with 0
+        check(status == (3 if env.armature else 0), f"exit status {status} after a reset", vm)
+
+
+@test("a guest panic does not end as a power-off does")
+def panic(env):
+    # Debian's arm64 kernels have no pvpanic driver: what the VMM sees is the reset that panic=-1 asks for
+    with env.boot("panic") as vm:
+        vm.expect("Kernel panic")
+        status = vm.wait()
+        check(status in (3, 4) if env.armature else status == 0, f"exit status {status} after a kernel panic", vm)
+
+
+@test("missing kernel: an error that names it, status 2, nothing started")
+def missing(env):
+    if not env.armature:
+        raise Skip("about armature's messages")
+    with Vm([env.args.armature, "run", "--kernel", "/nonexistent/Image", "--memory", "128M"]) as vm:
+        status = vm.wait()
+        check(status == 2 and "/nonexistent/Image" in vm.text, f"exit status {status}", vm)
+
+
+def boots(env, count):
+    for i in range(count):
+        try:
+            with env.boot("poweroff") as vm:
+                vm.expect("@@OFF")
+                check_off(vm)
+        except VmError as e:
+            raise VmError(f"boot {i + 1} of {count}: {e}") from None
+
+
+test("5 boots in a row")(functools.partial(boots, count=5))
+test("200 boots in a row", long=True)(functools.partial(boots, count=200))
+
+
+@contextlib.contextmanager
+def debian(env, memory=1024):
+    disk = env.disk("debian.img")
+    with env.boot("root", memory=memory, drives=[(disk, False)]) as vm:
+        vm.expect("login: $", 600)
+        vm.send("root")
+        vm.expect("# $", 120)
+        vm.run("stty cols 1000; bind 'set enable-bracketed-paste off'")
+        yield vm
+        vm.send("poweroff")
+        check_off(vm)
+    check_clean(disk)
+
+
+@test("Debian with systemd: login, python3, perl, gcc, apt-get, clean power-off", long=True)
+def debian_programs(env):
+    token = os.urandom(4).hex()
+    if os.path.isdir(env.guest("pool")):
+        shutil.copytree(env.guest("pool"), os.path.join(env.www, "pool"), dirs_exist_ok=True)
+    with debian(env) as vm:
+        out, status = vm.run("systemctl is-system-running --wait", 600)
+        check(status == 0 and out == "running", f"systemd: {out}: {vm.run('systemctl --failed --no-pager')[0]}", vm)
+        for line, wanted in [
+                (f"python3 -c 'import json, hashlib; print(json.dumps([hashlib.sha256(b\"{token}\").hexdigest()]))'",
+                 f'["{sha256(token)}"]'),
+                ("perl -e 'print join(\",\", map { $_ ** 2 } grep { /[13579]$/ } 1..9), \"\\n\"'", "1,9,25,49,81"),
+                (f"printf '#include <stdio.h>\\nint main(void) {{ return !printf(\"{token}\\\\n\"); }}\\n' >/tmp/a.c && "
+                 "gcc -O2 -Wall -o /tmp/a /tmp/a.c && /tmp/a", token)]:
+            out, status = vm.run(line)
+            check(status == 0 and out == wanted, f"{line}: {status} {out}", vm)
+        if os.path.isdir(env.guest("pool")):
+            vm.run("rm -f /etc/apt/sources.list; rm -rf /etc/apt/sources.list.d/*")
+            vm.run(f"echo 'deb [trusted=yes] {env.server.url('pool')} ./' >/etc/apt/sources.list")
+            out, status = vm.run("apt-get -q update && apt-get -qq install -y hello && hello", 600)
+            check(status == 0 and "Hello, world!" in out, f"apt-get: {status} {out}", vm)
+
+
+def sha256(text):
+    import hashlib
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@test("stress-ng --verify", long=True)
+def stress(env):
+    seconds = env.args.stress
+    stressors = "cpu vm matrix qsort switch fork pthread timer".split()
+    with debian(env) as vm:
+        share = max(seconds // len(stressors), 5)
+        for s in stressors:
+            size = " --vm-bytes 128M" if s == "vm" else ""
+            out, status = vm.run(f"stress-ng --verify --{s} 1{size} --timeout {share}s", share * 3 + 300)
+            check(status == 0 and "failed: 0" in out.replace("failed:  0", "failed: 0") or "successful run" in out,
+                  f"stress-ng {s}: status {status}\n{out}", vm)
+
+
+def run_test(env, number, name, f):
+    start = time.monotonic()
+    try:
+        f(env)
+        return f"ok {number} - {name}\n# {time.monotonic() - start:.1f} s", True
+    except Skip as e:
+        return f"ok {number} - {name} # SKIP {e}", True
+    except VmError as e:
+        text = str(e)
+    except Exception:
+        text = traceback.format_exc()
+    return f"not ok {number} - {name}\n# " + text.replace("\n", "\n# "), False
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--vmm", default="armature", choices=["armature", "qemu"])
+    ap.add_argument("--armature", default="build/armature")
+    ap.add_argument("--guest", default="guest")
+    ap.add_argument("--long", action="store_true", help="every kernel, form and memory size; Debian; stress")
+    ap.add_argument("--stress", type=int, default=3600, help="seconds of stress-ng")
+    ap.add_argument("-k", dest="only", default="", help="only tests whose name matches this regular expression")
+    ap.add_argument("-j", dest="jobs", type=int, default=min(2, os.cpu_count() or 1))
+    ap.add_argument("--list", action="store_true")
+    a = ap.parse_args()
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    tests = [t for t in TESTS if re.search(a.only, t[0]) and (a.long or not t[2] or a.only)]
+    if a.list:
+        print("\n".join(t[0] for t in TESTS))
+        return 0
+    print(f"1..{len(tests)}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="armature-boot-") as tmp:
+        env = Env(a, tmp)
+        with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+            jobs = [pool.submit(run_test, env, i + 1, t[0], t[1]) for i, t in enumerate(tests)]
+            ok = True
+            for j in concurrent.futures.as_completed(jobs):
+                text, good = j.result()
+                ok = ok and good
+                print(text, flush=True)
+    return 0 if ok else 1
+
+
+sys.exit(main())

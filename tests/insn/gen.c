@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes differential cases from the decoder's own table: every pattern of insns.def with random
+ * fields, alone or in short sequences, registers and memory arranged so that addresses hit the
+ * window. What the manual leaves CONSTRAINED UNPREDICTABLE is not generated (DDI 0487, K1.2.2).
+ *
+ * insn-gen [--seed S] [--count N] [--op NAME] [--text FILE.case]... -o FILE
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/a64/insn.h"
+#include "tests/insn/caseio.h"
+
+static const struct pattern {
+	const char *op, *text;
+	u16 id;
+} patterns[] = {
+#define INSN(name, pat, ...) {#name, pat, A64_##name},
+#define PAT(name, pat, ...)  {#name, pat, A64_##name},
+#include "dbt/a64/insns.def"
+#undef INSN
+};
+
+struct gen {
+	u64 rng;
+	struct insn_case *c;
+	u8 pool[5];
+	bool use_pool, sequence;
+	u32 written;  /* general registers that earlier words of the sequence write */
+	u32 code_ptr; /* those that hold an address in the code */
+	const char *only_op;
+};
+
+static u64 rnd(struct gen *g)
+{
+	u64 z = g->rng += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+static bool one_in(struct gen *g, unsigned n)
+{
+	return rnd(g) % n == 0;
+}
+
+static long between(struct gen *g, long lo, long hi)
+{
+	return lo + (long)(rnd(g) % (u64)(hi - lo + 1));
+}
+
+/* Register letters draw from the pool, so that operands meet; x is a should-be-one bit. */
+static u32 random_word(struct gen *g, const char *pattern)
+{
+	u32 w = 0;
+	u64 bits = rnd(g);
+	char run = 0;
+	unsigned reg = 0, left = 0;
+
+	for (; *pattern; pattern++) {
+		if (*pattern == ' ')
+			continue;
+		bool bit = bits & 1;
+		bits >>= 1;
+		if (strchr("dnmas", *pattern) && g->use_pool) {
+			if (*pattern != run || !left) {
+				run = *pattern;
+				reg = g->pool[rnd(g) % ARRAY_SIZE(g->pool)];
+				left = 5;
+			}
+			bit = reg >> --left & 1;
+		} else if (*pattern == '0' || *pattern == '1' || *pattern == 'x') {
+			bit = *pattern != '0';
+		}
+		w = w << 1 | bit;
+	}
+	return w;
+}
+
+/* ---- fixes ---- */
+
+static bool has_fix(const struct insn_case *c, unsigned reg)
+{
+	for (unsigned i = 0; i < c->nfix; i++)
+		if (c->fix[i].reg == reg)
+			return true;
+	return false;
+}
+
+static bool add_fix(struct gen *g, unsigned reg, unsigned kind, long off, unsigned pad)
+{
+	struct insn_case *c = g->c;
+
+	if (c->nfix == CASE_FIXES || has_fix(c, reg) || off != (s32)off)
+		return false;
+	c->fix[c->nfix++] = (struct fix){reg, kind, pad, off};
+	return true;
+}
+
+static bool is_written(const struct gen *g, unsigned reg)
+{
+	return reg < 31 && g->written >> reg & 1;
+}
+
+/* After a word was accepted: what it may change. */
+static void note_written(struct gen *g, const struct a64_insn *i)
+{
+	u32 regs = 1u << i->rd | 1u << i->rn | 1u << i->ra | 1u << i->rs;
+
+	if (i->op == A64_BL || i->op == A64_BLR)
+		regs |= 1u << 30;
+	if (i->op == A64_CASP)
+		regs |= 2u << i->rs;
+	g->written |= regs;
+	if (i->op == A64_BL || i->op == A64_BLR || i->op == A64_ADR || i->op == A64_ADRP)
+		g->code_ptr |= regs;
+}
+
+/* ---- memory operands ---- */
+
+/* Window offset for an access of `bytes`, most of the time where it succeeds. */
+static long pick_target(struct gen *g, unsigned bytes, unsigned align)
+{
+	long t;
+
+	switch (rnd(g) % 16) {
+	case 0: t = PAGE + between(g, -40, 100); break;
+	case 1: t = 3 * PAGE + between(g, -80, 100); break;
+	case 2: t = 4 * PAGE - between(g, 0, 80); break;
+	case 3: t = PAGE - between(g, 0, 15); break;
+	case 4:
+	case 5: t = 2 * PAGE - between(g, 1, bytes); break;
+	default: t = 2 * PAGE + between(g, -190, 150); break;
+	}
+	return t & ~(long)(align - 1);
+}
+
+static unsigned access_bytes(const struct a64_insn *i)
+{
+	unsigned bytes = 1u << i->size;
+
+	switch (i->op) {
+	case A64_LDP:
+	case A64_STP:
+	case A64_LDPSW:
+	case A64_LDP_vec:
+	case A64_STP_vec:
+	case A64_LDXP:
+	case A64_LDAXP:
+	case A64_STXP:
+	case A64_STLXP:
+	case A64_CASP: return bytes * 2;
+	case A64_LD1_mult:
+	case A64_LD2_mult:
+	case A64_LD3_mult:
+	case A64_LD4_mult:
+	case A64_ST1_mult:
+	case A64_ST2_mult:
+	case A64_ST3_mult:
+	case A64_ST4_mult: return i->immr * (i->q ? 16 : 8);
+	}
+	return i->immr ? bytes * i->immr : bytes;
+}
+
+/* Accesses that must be aligned, or fault, or may do either (LSE2): only aligned ones are made. */
+static bool must_align(const struct a64_insn *i)
+{
+	return (i->op >= A64_STXR && i->op <= A64_LDUMIN) || i->op == A64_CAS;
+}
+
+static bool is_structure(const struct a64_insn *i)
+{
+	return i->vec && i->immr;
+}
+
+/* Loads that may have written some registers when a later part faults; stores likewise memory. */
+static void note_partial(struct gen *g, const struct a64_insn *i, unsigned bytes, long t)
+{
+	u32 flags = a64_op_flags(i->op);
+	bool many = bytes > (1u << i->size) || i->size == 4;
+
+	if (flags & A64F_ST && (many || (t & (PAGE - 1)) + bytes > PAGE))
+		g->c->flags |= CASE_IGN_MEM_ON_SIG;
+	if (!(flags & A64F_LD) || !many)
+		return;
+	unsigned n = i->immr ? i->immr : 1;
+	for (unsigned k = 0; k < n; k++) {
+		if (i->vec)
+			g->c->ign_v |= 1u << ((i->rd + k) & 31);
+		else
+			g->c->ign_x |= 1u << i->rd;
+	}
+	if (!i->immr) {
+		if (i->vec)
+			g->c->ign_v |= 1u << i->ra;
+		else
+			g->c->ign_x |= 1u << i->ra;
+	}
+}
+
+/* Base and index values that make base + extended index the target. */
+static bool fix_reg_address(struct gen *g, const struct a64_insn *i, long t)
+{
+	bool w_index = !(i->shift & 1), sign = i->shift & 4;
+	long v = between(g, sign || !w_index ? -512 : 0, 512);
+
+	if (i->rm == i->rn)
+		return false;
+	if (i->rm == 31)
+		v = 0;
+	long base = t - v * (1l << i->amount);
+	if (i->rn == 31 && base & 15)
+		return false;
+	if (i->rm != 31 &&
+	    !add_fix(g, i->rm, FIX_VALUE, v, w_index && one_in(g, 2) ? rnd(g) & 0xffff : 0))
+		return false;
+	return add_fix(g, i->rn, FIX_WIN, base, 0);
+}
+
+static bool overlap_unpredictable(const struct a64_insn *i)
+{
+	bool wb = i->amode == A64_AM_POST || i->amode == A64_AM_PRE;
+
+	switch (i->op) {
+	case A64_LDP:
+	case A64_LDPSW:
+	case A64_LDP_vec:
+	case A64_LDXP:
+	case A64_LDAXP:
+		if (i->rd == i->ra)
+			return true;
+		break;
+	case A64_STXP:
+	case A64_STLXP:
+		if (i->rs == i->ra)
+			return true; /* fallthrough */
+	case A64_STXR:
+	case A64_STLXR: return i->rs == i->rd || (i->rs == i->rn && i->rn != 31);
+	}
+	if (!wb || i->vec || i->rn == 31)
+		return false;
+	bool pair = i->op == A64_LDP || i->op == A64_STP || i->op == A64_LDPSW;
+	return i->rd == i->rn || (pair && i->ra == i->rn);
+}
+
+static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 *word)
+{
+	unsigned bytes = access_bytes(i), align = 1;
+	bool wb = i->amode == A64_AM_POST || i->amode == A64_AM_PRE;
+
+	if (overlap_unpredictable(i))
+		return false;
+	/*
+	 * A base that an earlier word changed makes a wild access: good for plain ones; for others
+	 * alignment and monitor decide before the fault, or after it.
+	 */
+	if (i->amode != A64_AM_LIT && is_written(g, i->rn) &&
+	    (must_align(i) || g->code_ptr >> i->rn & 1))
+		return false;
+	if (must_align(i))
+		align = bytes;
+	else if (one_in(g, 2))
+		align = 1u << i->size;
+	long t = pick_target(g, bytes, align);
+	note_partial(g, i, bytes, t);
+	if (i->amode == A64_AM_LIT) {
+		long off = (long)(WIN_BASE + (t & ~3l)) -
+			   (long)(case_slot_address(g->c) + SLOT_FIRST + 4 * pos);
+		*word = (*word & ~0x00ffffe0u) | ((u32)(off / 4) & 0x7ffff) << 5;
+		return true;
+	}
+	if (i->amode == A64_AM_REG)
+		return fix_reg_address(g, i, t);
+	long base = i->amode == A64_AM_POST ? t : t - i->imm;
+	if (i->rn == 31) {
+		if (g->sequence && wb && (i->imm & 15 || is_structure(i)))
+			return false;
+		base &= ~15l;
+		if (must_align(i) && (base + i->imm) & (align - 1))
+			return false;
+	}
+	if (is_structure(i) && wb && i->rm != 31 && i->rm != i->rn && !has_fix(g->c, i->rm) &&
+	    !add_fix(g, i->rm, FIX_VALUE, between(g, -64, 64) * 8, 0))
+		return false;
+	return add_fix(g, i->rn, FIX_WIN, base, 0);
+}
+
+/* ---- system and branches ---- */
+
+static bool arrange_sysreg(struct gen *g, const struct a64_insn *i, u32 *word)
+{
+	static const u32 ids[] = {0xda10 /* NZCV */, 0xda20 /* FPCR */, 0xda21 /* FPSR */};
+	static const u32 masks[] = {0xffffffff, 0x07c80000, 0x0800009f};
+	unsigned k = rnd(g) % ARRAY_SIZE(ids);
+
+	*word = (*word & ~(0xffffu << 5)) | ids[k] << 5;
+	if (i->op == A64_MRS || k == 0 || i->rd == 31)
+		return true;
+	return add_fix(g, i->rd, FIX_VALUE, rnd(g) & masks[k], 0);
+}
+
+/* Cache maintenance by address that EL0 may do (DC CVAP: refused by qemu-user). */
+static bool arrange_sys(struct gen *g, const struct a64_insn *i, u32 *word)
+{
+	static const u32 ids[] = {0x5bd1 /* DC CVAC */, 0x5bd9 /* DC CVAU */, 0x5bf1 /* DC CIVAC */,
+				  0x5ba9 /* IC IVAU */};
+
+	if (i->op != A64_SYS || i->rd == 31 || is_written(g, i->rd))
+		return false;
+	*word = (*word & ~(0xffffu << 5)) | ids[rnd(g) % ARRAY_SIZE(ids)] << 5;
+	return add_fix(g, i->rd, FIX_WIN, 2 * PAGE + between(g, -200, 200), 0);
+}
+
+/* Forward only, to the end of the sequence at most. */
+static bool arrange_branch(struct gen *g, const struct a64_insn *i, unsigned pos, unsigned n,
+			   u32 *word)
+{
+	u32 skip = 1 + rnd(g) % (n - pos);
+
+	switch (i->op) {
+	case A64_B:
+	case A64_BL: *word = (*word & 0xfc000000) | skip; return true;
+	case A64_B_cond:
+	case A64_CBZ:
+	case A64_CBNZ: *word = (*word & 0xff00001f) | skip << 5; return true;
+	case A64_TBZ:
+	case A64_TBNZ: *word = (*word & 0xfff8001f) | skip << 5; return true;
+	case A64_BR:
+	case A64_BLR:
+	case A64_RET:
+		return i->rn != 31 && !is_written(g, i->rn) &&
+		       add_fix(g, i->rn, FIX_CODE, SLOT_FIRST + 4 * (long)(pos + skip), 0);
+	}
+	return true;
+}
+
+/* What cannot run in a case at all. */
+static bool excluded(const struct a64_insn *i)
+{
+	switch (i->op) {
+	case A64_SVC:
+	case A64_WFE:
+	case A64_WFI:
+	case A64_WFET:
+	case A64_WFIT:
+	case A64_SYSL: return true;
+	case A64_HLT: return i->imm == 0xf000;	 /* semihosting in qemu-user */
+	case A64_MSR_imm: return i->imms >= 036; /* DAIF: SCTLR_EL1.UMA decides */
+	}
+	return false;
+}
+
+static bool arrange(struct gen *g, unsigned pos, unsigned n, u32 *word)
+{
+	struct a64_insn i;
+
+	a64_decode(*word, &i);
+	u32 flags = a64_op_flags(i.op);
+	if (i.op == A64_UNDEF)
+		return !g->sequence && one_in(g, 10);
+	if (excluded(&i))
+		return false;
+	if (g->sequence && flags & A64F_RDSP && i.rd == 31)
+		return false;
+	if (g->sequence && flags & A64F_SYS && flags & A64F_END)
+		return false;
+	if (i.op == A64_PRFM)
+		return true;
+	if (flags & (A64F_LD | A64F_ST))
+		return arrange_memory(g, &i, pos, word);
+	if (i.op == A64_MRS || i.op == A64_MSR_reg)
+		return arrange_sysreg(g, &i, word);
+	if (i.op == A64_SYS)
+		return arrange_sys(g, &i, word);
+	return arrange_branch(g, &i, pos, n, word);
+}
+
+/* ---- cases ---- */
+
+static void choose_pool(struct gen *g)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(g->pool); k++)
+		g->pool[k] = rnd(g) & 31;
+	if (one_in(g, 2))
+		g->pool[0] = 31;
+	g->use_pool = g->sequence || one_in(g, 2);
+}
+
+static const struct pattern *choose_pattern(struct gen *g)
+{
+	/* Sequences are about integer code mostly: flags, branches, addressing. */
+	bool no_fp = g->sequence && one_in(g, 2);
+	const struct pattern *p;
+
+	do
+		p = &patterns[rnd(g) % ARRAY_SIZE(patterns)];
+	while ((g->only_op && strcmp(g->only_op, p->op)) ||
+	       (no_fp && a64_op_flags(p->id) & A64F_FP));
+	return p;
+}
+
+/* A store-exclusive needs its load-exclusive in front. */
+static bool add_monitor(struct gen *g)
+{
+	struct insn_case *c = g->c;
+	struct a64_insn i;
+	u32 w = c->words[0];
+
+	a64_decode(w, &i);
+	if (i.op != A64_STXR && i.op != A64_STLXR && i.op != A64_STXP && i.op != A64_STLXP)
+		return true;
+	unsigned rt = rnd(g) % 31, rt2 = (rt + 1 + rnd(g) % 29) % 31;
+	if (rt == i.rn || rt2 == i.rn)
+		return false;
+	c->words[1] = w;
+	c->words[0] = (w & ~0x001f001fu) | 1u << 22 | 0x1f << 16 | rt;
+	if (i.op == A64_STXP || i.op == A64_STLXP)
+		c->words[0] = (c->words[0] & ~0x7c00u) | rt2 << 10;
+	c->nwords = 2;
+	return true;
+}
+
+static void gen_case(struct gen *g, struct insn_case *c, u32 index)
+{
+	unsigned n = 1;
+
+	g->c = c;
+	g->sequence = !g->only_op && one_in(g, 4);
+	if (g->sequence)
+		n = between(g, 2, CASE_WORDS);
+	do {
+		memset(c, 0, sizeof(*c));
+		c->seed = rnd(g);
+		c->slot = index % CASE_SLOTS;
+		g->written = g->code_ptr = 0;
+		choose_pool(g);
+		for (unsigned pos = 0, tries = 0; pos < n; tries++) {
+			struct insn_case before = *c;
+			c->words[pos] = random_word(g, choose_pattern(g)->text);
+			if (arrange(g, pos, n, &c->words[pos])) {
+				struct a64_insn i;
+				a64_decode(c->words[pos], &i);
+				note_written(g, &i);
+				c->nwords = ++pos;
+			} else {
+				*c = before;
+			}
+			if (tries > 10000)
+				break;
+		}
+	} while (c->nwords != n || !add_monitor(g));
+}
+
+static long read_text(const char *path, struct insn_case **out, size_t n)
+{
+	char line[1024];
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return -errno;
+	for (int no = 1; fgets(line, sizeof(line), f); no++) {
+		struct insn_case c;
+		int rc = case_parse(line, &c);
+		if (rc < 0) {
+			fprintf(stderr, "insn-gen: %s:%d: not a case\n", path, no);
+			fclose(f);
+			return -EINVAL;
+		}
+		if (!rc)
+			continue;
+		*out = realloc(*out, (n + 1) * sizeof(**out));
+		(*out)[n++] = c;
+	}
+	fclose(f);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option opts[] = {{"seed", 1, 0, 's'}, {"count", 1, 0, 'n'},
+					     {"op", 1, 0, 'p'},	  {"text", 1, 0, 't'},
+					     {"full", 0, 0, 'f'}, {0}};
+	struct gen g = {.rng = 1};
+	struct insn_case *cases = NULL;
+	const char *out = NULL;
+	u32 count = 0;
+	long n = 0;
+	bool full = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "o:", opts, NULL)) != -1) {
+		switch (o) {
+		case 's': g.rng = strtoull(optarg, NULL, 0); break;
+		case 'n': count = strtoul(optarg, NULL, 0); break;
+		case 'p': g.only_op = optarg; break;
+		case 'f': full = true; break;
+		case 'o': out = optarg; break;
+		case 't':
+			n = read_text(optarg, &cases, n);
+			if (n >= 0)
+				break;
+			fprintf(stderr, "insn-gen: %s: %s\n", optarg, strerror(-n));
+			return 1;
+		default: return 2;
+		}
+	}
+	if (!out) {
+		fprintf(stderr,
+			"usage: insn-gen [--seed S] [--count N] [--op NAME] [--text FILE]... "
+			"[--full] -o FILE\n");
+		return 2;
+	}
+	cases = realloc(cases, (n + count + 1) * sizeof(*cases));
+	g.rng *= 0x9e3779b97f4a7c15ull; /* neighbouring seeds must not share a stream */
+	for (u32 k = 0; k < count; k++)
+		gen_case(&g, &cases[n++], k);
+	int rc = cases_write(out, cases, n, full);
+	if (rc)
+		fprintf(stderr, "insn-gen: %s: %s\n", out, strerror(-rc));
+	free(cases);
+	return rc ? 1 : 0;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Translated floating-point instructions against fp_exec: every encoding of insns.def with random
+ * fields, nasty operands, random FPCR, run by the engine itself as "instruction; HVC #0" at EL1.
+ * SEED, COUNT (instances per encoding) and OP come from the environment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <cmocka.h>
+
+#include "dbt/vm.h"
+#include "fp_random.h"
+
+#define RAM_BASE 0x40000000ull
+#define RAM_SIZE (64ull << 20)
+#define BATCH	 256
+#define HVC0	 0xd4000002
+
+static struct dbt_vm *vm;
+static struct dbt_vcpu *cpu, ref;
+static u32 *code;
+
+static int set_up(void **state)
+{
+	static const struct dbt_config cfg = {.max_vcpus = 1};
+	const char *err = "";
+	void *ram =
+		mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	if (dbt_vm_create(&cfg, &vm, &err)) {
+		printf("dbt_vm_create: %s\n", err);
+		return -1;
+	}
+	code = ram;
+	return dbt_vm_set_memory(vm, GPA(RAM_BASE), RAM_SIZE, ram) || dbt_vcpu_create(vm, 0, &cpu);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	dbt_vm_destroy(vm);
+	return 0;
+}
+
+/* FMOV, FCSEL: the only ones fp_exec does not know. */
+static void ref_move(struct dbt_vcpu *c, const struct a64_insn *in)
+{
+	unsigned bytes = 1u << in->size, n = in->rn;
+	u64 x = in->rn == 31 ? 0 : c->x[in->rn];
+	u8 out[16] = {0};
+
+	switch (in->op) {
+	case A64_FMOV_reg: memcpy(out, c->v[n], bytes); break;
+	case A64_FMOV_imm: memcpy(out, &in->imm, bytes); break;
+	case A64_FCSEL: {
+		u32 f = cpu_nzcv_get(c), nf = f >> 3, z = f >> 2 & 1, cf = f >> 1 & 1, v = f & 1;
+		u32 t[8] = {z, cf, nf, v, cf && !z, nf == v, nf == v && !z, 1};
+		bool take = t[in->cond >> 1] != (in->cond < 14 && (in->cond & 1));
+
+		memcpy(out, c->v[take ? n : in->rm], bytes);
+		break;
+	}
+	case A64_FMOV_gen:
+		if (in->amount) {
+			memcpy(out, c->v[in->rd], 8);
+			memcpy(out + 8, &x, 8);
+		} else {
+			memcpy(out, &x, bytes);
+		}
+		break;
+	default: /* FMOV_togen */
+		x = 0;
+		memcpy(&x, c->v[n] + (in->amount ? 8 : 0), bytes);
+		if (in->rd != 31)
+			c->x[in->rd] = x;
+		return;
+	}
+	memcpy(c->v[in->rd], out, 16);
+}
+
+static bool is_move(unsigned op)
+{
+	return op == A64_FMOV_reg || op == A64_FMOV_imm || op == A64_FCSEL || op == A64_FMOV_gen ||
+	       op == A64_FMOV_togen;
+}
+
+static void load(struct dbt_vcpu *c, const struct fp_record *r)
+{
+	memcpy(c->v, r->v, sizeof(r->v));
+	memcpy(c->x, r->x, sizeof(r->x));
+	cpu_nzcv_set(c, r->nzcv >> 28);
+	cpu_fpcr_set(c, r->fpcr);
+	cpu_fpsr_set(c, r->fpsr);
+}
+
+static void dump(const char *what, const u8 *v)
+{
+	printf("  %-10s", what);
+	for (int j = 15; j >= 0; j--)
+		printf("%02x%s", v[j], j % 4 ? "" : " ");
+	printf("\n");
+}
+
+static void report(const struct fp_record *r, const struct a64_insn *in)
+{
+	char text[96];
+
+	a64_disas(in, 0, text, sizeof(text));
+	printf("%08x %s  fpcr %08x fpsr %08x -> want %08x got %08x; nzcv %x -> want %x got %x\n",
+	       r->raw, text, r->fpcr, r->fpsr, cpu_fpsr_get(&ref), cpu_fpsr_get(cpu), r->nzcv >> 28,
+	       cpu_nzcv_get(&ref), cpu_nzcv_get(cpu));
+	dump("old d", r->v[in->rd]);
+	dump("n", r->v[in->rn]);
+	dump("m", r->v[in->rm]);
+	dump("a", r->v[in->ra]);
+	dump("want", ref.v[in->rd]);
+	dump("got", cpu->v[in->rd]);
+	printf("  x: n %#llx want %#llx got %#llx\n", (unsigned long long)r->x[in->rn & 15],
+	       (unsigned long long)ref.x[in->rd & 15], (unsigned long long)cpu->x[in->rd & 15]);
+}
+
+static bool run_one(const struct fp_record *r, const struct a64_insn *in, unsigned slot)
+{
+	struct dbt_exit ex;
+
+	cpu->sys.cpacr_el1 = 3u << 20;
+	load(cpu, r);
+	load(&ref, r);
+	cpu->pc = RAM_BASE + slot * 8ull;
+	assert_int_equal(dbt_vcpu_run(cpu, &ex), DBT_EXIT_HVC);
+	if (is_move(in->op))
+		ref_move(&ref, in);
+	else
+		assert_int_equal(fp_exec(&ref, in), 0);
+	if (!memcmp(ref.v, cpu->v, sizeof(ref.v)) && !memcmp(ref.x, cpu->x, sizeof(r->x)) &&
+	    cpu_fpsr_get(&ref) == cpu_fpsr_get(cpu) && cpu_nzcv_get(&ref) == cpu_nzcv_get(cpu))
+		return true;
+	report(r, in);
+	return false;
+}
+
+static unsigned run_batch(const struct enc *e, unsigned n)
+{
+	static struct fp_record rec[BATCH];
+	static struct a64_insn insn[BATCH];
+	unsigned bad = 0, k = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		fill(&rec[k]);
+		rec[k].raw = random_insn(e->pattern);
+		limit_gprs(&rec[k], e->op);
+		if (e->op == A64_FMOV_gen && (rec[k].raw >> 5 & 31) != 31)
+			rec[k].raw &= ~(16u << 5);
+		if (e->op == A64_FMOV_togen && (rec[k].raw & 31) != 31)
+			rec[k].raw &= ~16u;
+		a64_decode(rec[k].raw, &insn[k]);
+		if (insn[k].op != e->op)
+			continue;
+		code[2 * k] = rec[k].raw;
+		code[2 * k + 1] = HVC0;
+		k++;
+	}
+	code_invalidate_page(vm, GPA(RAM_BASE));
+	for (unsigned i = 0; i < k && bad < 3; i++)
+		bad += !run_one(&rec[i], &insn[i], i);
+	return bad;
+}
+
+static void test_all(void **state)
+{
+	const char *count = getenv("COUNT"), *only = getenv("OP");
+	unsigned n = count ? (unsigned)atoi(count) : 1024, bad = 0, done = 0;
+
+	(void)state;
+	dbt_vcpu_reset(cpu, RAM_BASE, 0);
+	for (unsigned e = 0; e < ARRAY_SIZE(encs); e++) {
+		unsigned b = 0;
+
+		if ((!fp_known(encs[e].op) && !is_move(encs[e].op)) ||
+		    (only && strcmp(only, a64_op_name(encs[e].op))))
+			continue;
+		for (unsigned k = 0; k < n && !b; k += BATCH)
+			b = run_batch(&encs[e], BATCH);
+		if (b)
+			printf("-- %s %s\n", a64_op_name(encs[e].op), encs[e].pattern);
+		bad += b != 0;
+		done++;
+	}
+	printf("%u encodings, %u bad\n", done, bad);
+	assert_true(done);
+	assert_int_equal(bad, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_all, set_up, tear_down),
+	};
+
+	fp_random_seed();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
