@@ -40,7 +40,10 @@ struct virtio_class {
 	const struct sandbox_role *role;
 	/* Queue q may have new chains. Also called once for every active queue at activation. */
 	void (*notify)(struct virtio_dev *v, unsigned q);
-	/* Optional: after the queues became live, before they are popped / have gone. */
+	/*
+	 * Optional: after the queues became live (not to be popped from yet: a load sets their
+	 * positions afterwards) / before they go.
+	 */
 	void (*activated)(struct virtio_dev *v);
 	void (*reset)(struct virtio_dev *v);
 	/*

@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/rng.h"
 #include "vmm/sandbox.h"
 
 #define LAST_NR 470
