@@ -16,7 +16,7 @@
 #define CONFIG_MAX_NETWORKS  8
 #define CONFIG_MAX_CONSOLES  8
 #define CONFIG_MAX_FORWARDS  32
-#define CONFIG_MAX_PORTS     16 /* further ports of one console device */
+#define CONFIG_MAX_PORTS     7	/* further ports of one console device */
 #define CONFIG_MAX_VIRTIO    32 /* windows of the memory map */
 #define CONFIG_ID_MAX	     24 /* bytes of an id, without the NUL */
 

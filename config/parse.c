@@ -17,6 +17,8 @@ struct parser {
 
 static void parse_object(struct parser *ps, const struct config_key *table, const char *path,
 			 struct json_object *obj, void *dst);
+static void set_defaults(struct parser *ps, const struct config_key *table, const char *path,
+			 void *dst);
 
 int config_parse_size(const char *text, u64 *bytes)
 {
@@ -226,7 +228,7 @@ static void set_default(struct parser *ps, const struct config_key *k, const cha
 		config_error(ps->doc, path, "missing: must be %s", key_allowed(k, buf));
 		ps->errors++;
 	} else if (k->type == KEY_OBJECT) {
-		parse_object(ps, k->sub, path, NULL, dst);
+		set_defaults(ps, k->sub, path, dst);
 	} else if (k->type == KEY_STRING) {
 		*(char **)dst = k->text ? strdup(k->text) : NULL;
 		ps->errors += k->text && !*(char **)dst;
@@ -246,7 +248,23 @@ static void unknown_key(struct parser *ps, const struct config_key *table, const
 	ps->errors++;
 }
 
-/* obj NULL: an object that is not there, all defaults. */
+static void key_path(char sub[CONFIG_PATH_MAX], const char *path, const char *name)
+{
+	snprintf(sub, CONFIG_PATH_MAX, "%s%s%.64s", path, *path ? "." : "", name);
+}
+
+/* An object that is not there. */
+static void set_defaults(struct parser *ps, const struct config_key *table, const char *path,
+			 void *dst)
+{
+	char sub[CONFIG_PATH_MAX];
+
+	for (const struct config_key *k = table; k->name; k++) {
+		key_path(sub, path, k->name);
+		set_default(ps, k, sub, dst);
+	}
+}
+
 static void parse_object(struct parser *ps, const struct config_key *table, const char *path,
 			 struct json_object *obj, void *dst)
 {
@@ -254,19 +272,17 @@ static void parse_object(struct parser *ps, const struct config_key *table, cons
 	char sub[CONFIG_PATH_MAX];
 	struct json_object *val;
 
-	if (obj && !json_object_is_type(obj, json_type_object)) {
+	if (!json_object_is_type(obj, json_type_object)) { /* JSON's null is json-c's NULL */
 		bad_value(ps, &any, path, obj, NULL);
 		return;
 	}
 	for (const struct config_key *k = table; k->name; k++) {
-		snprintf(sub, sizeof(sub), "%s%s%s", path, *path ? "." : "", k->name);
-		if (obj && json_object_object_get_ex(obj, k->name, &val))
+		key_path(sub, path, k->name);
+		if (json_object_object_get_ex(obj, k->name, &val))
 			parse_value(ps, k, sub, val, dst);
 		else
 			set_default(ps, k, sub, dst);
 	}
-	if (!obj)
-		return;
 	json_object_object_foreach(obj, name, unused)
 	{
 		const struct config_key *k = table;
@@ -276,7 +292,7 @@ static void parse_object(struct parser *ps, const struct config_key *table, cons
 			k++;
 		if (k->name)
 			continue;
-		snprintf(sub, sizeof(sub), "%s%s%.64s", path, *path ? "." : "", name);
+		key_path(sub, path, name);
 		unknown_key(ps, table, sub);
 	}
 }

@@ -5,6 +5,8 @@
 
 #include "common/log.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
+#include "devices/virtio/rng.h"
 #include "vmm/machine_internal.h"
 
 static void add(struct machine *m, enum backend_kind kind, const char *id, unsigned index)
@@ -92,13 +94,57 @@ static int create_drive(struct machine *m, struct backend *b, const struct irq_l
 	return err;
 }
 
+static int create_console(struct machine *m, struct backend *b, const struct irq_line *irq,
+			  struct device **out)
+{
+	const struct console_config *c = &m->cfg->consoles[b->index];
+	struct virtio_console_params params = {
+		.id = c->id,
+		.multiport = c->n_ports > 0,
+		.nports = 1 + c->n_ports,
+		.port[0].spec = c->chardev,
+		.quit = user_quit,
+		.quit_opaque = m,
+		.sandbox = machine_sandbox_mode(m),
+	};
+	const char *why = "";
+	int err;
+
+	_Static_assert(VIRTIO_CONSOLE_MAX_PORTS >= 1 + CONFIG_MAX_PORTS, "ports of a console");
+	for (unsigned i = 0; i < c->n_ports; i++) {
+		params.port[1 + i].spec = c->ports[i].chardev;
+		params.port[1 + i].name = c->ports[i].name;
+	}
+	err = virtio_console_create(&params, &m->mem, irq, out, &why);
+	if (err)
+		error_report("console \"%s\": %s: %s", c->id, why, strerror(-err));
+	return err;
+}
+
+static int create_rng(struct machine *m, struct backend *b, const struct irq_line *irq,
+		      struct device **out)
+{
+	const struct virtio_rng_params params = {
+		.id = b->id,
+		.sandbox = machine_sandbox_mode(m),
+	};
+	const char *why = "";
+	int err = virtio_rng_create(&params, &m->mem, irq, out, &why);
+
+	if (err)
+		error_report("rng: %s: %s", why, strerror(-err));
+	return err;
+}
+
 int backend_create_virtio(struct machine *m, struct backend *b, const struct irq_line *irq,
 			  struct device **out)
 {
 	switch (b->kind) {
 	case BACKEND_DRIVE: return create_drive(m, b, irq, out);
+	case BACKEND_CONSOLE: return create_console(m, b, irq, out);
+	case BACKEND_RNG: return create_rng(m, b, irq, out);
 	default: break;
 	}
-	error_report("\"%s\": this kind of device is not implemented yet", b->id);
+	error_report("\"%s\": virtio-net is not implemented yet", b->id);
 	return -ENOTSUP;
 }

@@ -4,68 +4,13 @@
 
 #include <errno.h>
 #include <libfdt.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/log.h"
 #include "devices/pl011.h"
 #include "vmm/machine_internal.h"
-
-/*
- * The main thread's: it serves the event loop with chardevs and timers, resets the machine, and
- * takes it apart at the end, with everything that needs opened before.
- */
-static const struct sandbox_rule main_rules[] = {
-	/* the event loop */
-	SANDBOX_ALLOW(epoll_wait),
-	SANDBOX_ALLOW(epoll_ctl),
-	SANDBOX_ALLOW(read),
-	SANDBOX_ALLOW(write),
-	SANDBOX_ALLOW(timerfd_settime),
-	SANDBOX_ALLOW(clock_gettime),
-	SANDBOX_ALLOW(restart_syscall),
-	/* chardevs: clients of a unix socket, the terminal's settings */
-	SANDBOX_ALLOW(accept4),
-	SANDBOX_ALLOW(recvfrom),
-	SANDBOX_ALLOW(sendto),
-	SANDBOX_ALLOW(fcntl),
-	SANDBOX_ALLOW(ioctl),
-	SANDBOX_ALLOW(close),
-	SANDBOX_ALLOW(unlink),
-	/* mutexes, condition variables, waiting for the end of threads and waking a sleeping vCPU
-	 */
-	SANDBOX_ALLOW(futex),
-	/* a guest's reset: kernel and initrd again, new seeds */
-	SANDBOX_ALLOW(pread64),
-	SANDBOX_ALLOW(getrandom),
-	/* malloc and its counterpart */
-	SANDBOX_ALLOW(mmap, SANDBOX_ARG_CLEAR(2, PROT_EXEC)),
-	SANDBOX_ALLOW(mprotect, SANDBOX_ARG_CLEAR(2, PROT_EXEC)),
-	SANDBOX_ALLOW(mremap),
-	SANDBOX_ALLOW(munmap),
-	SANDBOX_ALLOW(brk),
-	SANDBOX_ALLOW(madvise),
-	/* closing drives; stdio of --stats */
-	SANDBOX_ALLOW(fdatasync),
-	SANDBOX_ALLOW(fstat),
-	SANDBOX_ALLOW(newfstatat),
-	SANDBOX_ALLOW(lseek),
-	SANDBOX_ALLOW(getrusage),
-	/* the end */
-	SANDBOX_ALLOW(rt_sigreturn),
-	SANDBOX_ALLOW(rt_sigaction),
-	SANDBOX_ALLOW(rt_sigprocmask),
-	SANDBOX_ALLOW(sigaltstack),
-	SANDBOX_ALLOW(exit_group),
-};
-
-static const struct sandbox_role main_sandbox_role = {
-	.name = "main",
-	.rules = main_rules,
-	.nrules = ARRAY_SIZE(main_rules),
-};
+#include "vmm/sandbox.h"
 
 /* ---- what vCPUs reach ---- */
 
@@ -232,11 +177,11 @@ static int load_guest(struct machine *m)
 static int make_sandboxes(struct machine *m)
 {
 	const char *why = "";
-	int err = sandbox_prepare(&vcpu_sandbox_role, "vcpu", machine_sandbox_mode(m),
+	int err = sandbox_prepare(&sandbox_vcpu_role, "vcpu", machine_sandbox_mode(m),
 				  &m->vcpu_sandbox, &why);
 
 	if (!err)
-		err = sandbox_prepare(&main_sandbox_role, "main", machine_sandbox_mode(m),
+		err = sandbox_prepare(&sandbox_main_role, "main", machine_sandbox_mode(m),
 				      &m->main_sandbox, &why);
 	if (err)
 		error_report("sandbox: %s: %s", why, strerror(-err));

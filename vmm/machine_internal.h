@@ -143,7 +143,6 @@ int machine_add_device(struct machine *m, struct device *dev);
 enum sandbox_mode machine_sandbox_mode(const struct machine *m);
 
 /* ---- vcpu.c ---- */
-extern const struct sandbox_role vcpu_sandbox_role;
 /* Makes the dbt vCPUs, off but for the first. 0, or -errno after a message. */
 int vcpus_create(struct machine *m);
 int vcpus_start(struct machine *m);

@@ -74,6 +74,10 @@ static const struct sandbox_rule main_rules[] = {
 	/* control, statistics, tear-down */
 	HEAP_RULES,
 	SANDBOX_ALLOW(newfstatat), /* stdio's first write to a stream */
+	SANDBOX_ALLOW(getrusage),  /* --stats */
+	/* vmm/machine.c: a guest's reset loads kernel and initrd again and gives new seeds */
+	SANDBOX_ALLOW(pread64),
+	SANDBOX_ALLOW(getrandom),
 	SANDBOX_ALLOW(lseek),
 	SANDBOX_ALLOW(clock_gettime),
 	/* signals of the user: SIGINT, SIGTERM, SIGHUP */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,42 +16,6 @@
 #include "common/log.h"
 #include "devices/psci.h"
 #include "vmm/machine_internal.h"
-
-static const struct sandbox_rule vcpu_rules[] = {
-	/* WFI and its wake-up; mutexes and condition variables */
-	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, FUTEX_WAIT_PRIVATE)),
-	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, FUTEX_WAKE_PRIVATE)),
-	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, FUTEX_WAIT_BITSET_PRIVATE)),
-	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME)),
-	SANDBOX_ALLOW(restart_syscall),
-	/* event_notify, kicks of virtio devices, messages */
-	SANDBOX_ALLOW(write),
-	/* deadlines of the generic timer, the PL011's batches, the PL031's alarm */
-	SANDBOX_ALLOW(timerfd_settime),
-	/* where the vDSO cannot serve it (a host without a stable TSC) */
-	SANDBOX_ALLOW(clock_gettime),
-	/* the translator: its fault handler and that handler's stack */
-	SANDBOX_ALLOW(rt_sigreturn),
-	SANDBOX_ALLOW(rt_sigprocmask),
-	SANDBOX_ALLOW(sigaltstack),
-	/* the translator: its tables and translations' side data; never executable */
-	SANDBOX_ALLOW(mmap, SANDBOX_ARG_CLEAR(2, PROT_EXEC)),
-	SANDBOX_ALLOW(mprotect, SANDBOX_ARG_CLEAR(2, PROT_EXEC)),
-	SANDBOX_ALLOW(mremap),
-	SANDBOX_ALLOW(munmap),
-	SANDBOX_ALLOW(brk),
-	SANDBOX_ALLOW(madvise),
-	/* other vCPUs' quiescence, one core short */
-	SANDBOX_ALLOW(sched_yield),
-	/* the end of a thread in glibc */
-	SANDBOX_ALLOW(exit),
-};
-
-const struct sandbox_role vcpu_sandbox_role = {
-	.name = "vcpu",
-	.rules = vcpu_rules,
-	.nrules = ARRAY_SIZE(vcpu_rules),
-};
 
 /* ---- sleeping and waking ---- */
 
