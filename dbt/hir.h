@@ -127,6 +127,8 @@ struct hir_opnd {
 	_(V, "d,a,b,c")	                                                                      \
 	_(VCMP, "a,b")	  /* vop that writes EFLAGS only (ucomis, ptest); next op is BAIL or XSET/FCMPF */\
 	_(XSET, "d")	  /* d = host condition xcc ? 1 : 0, right after VCMP */              \
+	_(FCSEL, "d,a,b") /* d(vector) = cc ? a : b, low w bytes (2, 4, 8), zeros above */                 \
+	_(FCCMP, "a,b,c") /* NZCV = cc ? FCMPF of VCMP (.vop) a, b : c (imm nzcv); compares only if cc */ \
 	_(FCMPF, "")	  /* NZCV from vucomis' EFLAGS, right after VCMP: unordered 0011, lt 1000, eq 0110, gt 0010 */
 
 enum hir_op {

@@ -276,6 +276,8 @@ static bool reads_flags(const struct hir *h)
 	case HIR_CSETM:
 	case HIR_CCMP:
 	case HIR_CCMN:
+	case HIR_FCCMP:
+	case HIR_FCSEL:
 	case HIR_GETNZCV:
 	case HIR_BCC:
 	case HIR_HELPER:
@@ -287,7 +289,7 @@ static bool reads_flags(const struct hir *h)
 static bool defines_flags(const struct hir *h)
 {
 	return h->setf || h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_SETNZCV ||
-	       h->op == HIR_FCMPF;
+	       h->op == HIR_FCMPF || h->op == HIR_FCCMP;
 }
 
 static void analyse(struct place *p)
