@@ -5,8 +5,6 @@ CROSS     ?= aarch64-linux-gnu-
 INSN_PROGS := $(INSN_BIN)/insn-gen $(INSN_BIN)/insn-compare $(INSN_BIN)/insn-pack $(INSN_BIN)/insn-direct \
 	      $(INSN_BIN)/runner
 INSN_HDRS := tests/insn/case.h tests/insn/caseio.h
-INSN_KEPT := $(wildcard tests/insn/regress/*.case)
-INSN_SEED ?= $(shell date +%s)
 
 $(INSN_BIN)/insn-direct: dbt/dbt.h dbt/cpu.h
 $(INSN_BIN)/insn-%: tests/insn/%.c tests/insn/caseio.c tests/insn/state.c $(INSN_HDRS) $(INSN_LIB)
@@ -24,21 +22,14 @@ $(INSN_BIN)/runner: tests/insn/runner.c tests/insn/state.c tests/insn/runner_asm
 		-mno-outline-atomics -nostdlib -static -no-pie -Wl,-Ttext-segment=0x312340000 \
 		-Wl,--build-id=none -o $@ $(filter %.c %.S,$^)
 
-.PHONY: insn-progs test-insn test-insn-self test-long
+TEST_DEPS     += $(INSN_PROGS)
+TEST_TAP      += tests/insn/tap
+TEST_TAP_LONG += tests/insn/tap-long
+
+.PHONY: insn-progs test-insn test-insn-long
 insn-progs: $(INSN_PROGS)
 
-# The tester against itself: both engines are qemu-user.
-test-insn-self: insn-progs
-	BUILD=$(BUILD) tests/insn/run -b qemu -s 1 -n 20000
+test-insn: insn-progs ## differential instruction tests against qemu-user, CI size (	$(Q)BUILD=$(BUILD) tests/insn/tap
 
-# CI slice: kept failures, then fresh cases of a seed that is printed, on the engine without a guest
-# kernel; with KERNEL=Image, also a slice under a guest kernel.
-test-insn: insn-progs
-	$(if $(INSN_KEPT),BUILD=$(BUILD) tests/insn/run $(INSN_KEPT))
-	BUILD=$(BUILD) tests/insn/run -s $(INSN_SEED) -n 100000
-	$(if $(KERNEL),BUILD=$(BUILD) tests/insn/run -b armature -s $(INSN_SEED) -n 20000)
-
-# Nightly size: 20 million cases.
-test-long: insn-progs
-	BUILD=$(BUILD) tests/insn/run -s $(INSN_SEED) -n 500000 -r 40
-	$(if $(KERNEL),BUILD=$(BUILD) tests/insn/run -b armature -s $(INSN_SEED) -n 500000 -r 2)
+test-insn-long: insn-progs ## ... 20 million cases
+	$(Q)BUILD=$(BUILD) tests/insn/tap-long
