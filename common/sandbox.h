@@ -55,6 +55,11 @@ struct sandbox_role {
 	const struct sandbox_rule *rules;
 	size_t nrules;
 	bool device;
+	/*
+	 * Optional: files such a thread may open for reading, NULL at the end, enforced by
+	 * Landlock. Without this no list should hold openat.
+	 */
+	const char *const *read_files;
 };
 
 /* What the main loop of every device thread needs (devices/virtio/worker.c). */
