@@ -287,7 +287,9 @@ static int add_rules(scmp_filter_ctx ctx, const struct sandbox_role *role)
 	for (size_t i = 0; i < role->nrules && !ret; i++) {
 		const struct sandbox_rule *r = &role->rules[i];
 
-		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->nr, r->nargs, r->arg);
+		ret = seccomp_rule_add_array(
+			ctx, r->deny ? SCMP_ACT_ERRNO((u32)r->deny) : SCMP_ACT_ALLOW, r->nr,
+			r->nargs, r->arg);
 		if (ret == -EEXIST)
 			ret = 0; /* two groups of a list may need the same call */
 	}

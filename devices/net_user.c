@@ -6,8 +6,10 @@
  * run time; its allow-list shows it.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <slirp/libslirp.h>
 #include <stdlib.h>
@@ -66,20 +68,26 @@ static const struct sandbox_rule user_rules[] = {
 	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_DGRAM)),
 	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET6), ARG_HAS(1, SOCK_KIND, SOCK_STREAM)),
 	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET6), ARG_HAS(1, SOCK_KIND, SOCK_DGRAM)),
+	/* its second try where the host keeps ping sockets from this user */
+	SANDBOX_DENY(socket, EPERM, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_RAW)),
+	SANDBOX_DENY(socket, EPERM, SANDBOX_ARG_IS(0, AF_INET6), ARG_HAS(1, SOCK_KIND, SOCK_RAW)),
 	SANDBOX_ALLOW(connect),
-	SANDBOX_ALLOW(bind),
 	SANDBOX_ALLOW(accept), /* forwarded ports */
 	SANDBOX_ALLOW(recvfrom),
 	SANDBOX_ALLOW(recvmsg),
 	SANDBOX_ALLOW(sendto),
 	SANDBOX_ALLOW(shutdown),
 	SANDBOX_ALLOW(close),
-	SANDBOX_ALLOW(getsockname),
 	SANDBOX_ALLOW(getpeername),
-	SANDBOX_ALLOW(getsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET)),
-	SANDBOX_ALLOW(setsockopt),
-	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_GETFD)),
-	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_SETFD)),
+	SANDBOX_ALLOW(getsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET), SANDBOX_ARG_IS(2, SO_ERROR)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET), SANDBOX_ARG_IS(2, SO_REUSEADDR)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET), SANDBOX_ARG_IS(2, SO_OOBINLINE)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_TCP), SANDBOX_ARG_IS(2, TCP_NODELAY)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IP), SANDBOX_ARG_IS(2, IP_TTL)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IP), SANDBOX_ARG_IS(2, IP_RECVERR)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IPV6),
+		      SANDBOX_ARG_IS(2, IPV6_UNICAST_HOPS)),
+	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IPV6), SANDBOX_ARG_IS(2, IPV6_RECVERR)),
 	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_GETFL)),
 	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_SETFL)),
 	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, FIONREAD)),
@@ -158,6 +166,22 @@ static void user_receive_ready(struct net_backend *nb)
 static void guest_error(const char *msg, void *opaque)
 {
 	warn_ratelimited("net user: %s", msg);
+}
+
+/* glib would look whether stderr is a terminal, and more: nothing the thread's list holds. */
+static void glib_message(const char *domain, int level, const char *msg, void *data)
+{
+	warn_ratelimited("net user: %s", msg);
+}
+
+static void redirect_glib(void)
+{
+	/* Only libslirp links with glib, so its headers need not be here. */
+	void *(*set)(void (*fn)(const char *, int, const char *, void *), void *data);
+
+	*(void **)&set = dlsym(RTLD_DEFAULT, "g_log_set_default_handler");
+	if (set)
+		set(glib_message, NULL);
 }
 
 static s64 clock_get_ns(void *opaque)
@@ -380,6 +404,7 @@ int net_user_create(const struct net_user_params *p, struct net_backend **out, c
 	inet_pton(AF_INET6, "fec0::", &cfg.vprefix_addr6);
 	inet_pton(AF_INET6, "fec0::2", &cfg.vhost6);
 	inet_pton(AF_INET6, "fec0::3", &cfg.vnameserver6);
+	redirect_glib();
 	u->slirp = slirp_new(&cfg, &callbacks, u);
 	if (!u->slirp) {
 		*err = "libslirp refuses the configuration";

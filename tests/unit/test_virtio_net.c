@@ -593,6 +593,25 @@ static void test_user_arp_and_ping(void **state)
 	assert_memory_equal(p + 8, "ping", 4);
 }
 
+/* Beyond the router: what the host refuses (raw and ping sockets mostly) must not need more rights.
+ */
+static void test_user_ping_beyond(void **state)
+{
+	struct fixture *f = *state;
+	static const u32 where[] = {0xc0000201, 0x7f000001, 0xe0000001, 0xffffffff, 0};
+
+	create_user(f, (struct net_user_params){0});
+	send_arp(f);
+	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
+		memset(f->frame + 34, 0, 40);
+		f->frame[34] = 8;
+		put16(f->frame + 36, sum(f->frame + 34, 12, 0));
+		send_ip(f, 1, where[i], 12);
+	}
+	vg_settle();
+	assert_int_equal(vg_read(&f->g, VIRTIO_MMIO_STATUS), 15);
+}
+
 static void test_user_dhcp(void **state)
 {
 	struct fixture *f = *state;
@@ -843,6 +862,7 @@ int main(void)
 		T(test_tap_plain),
 		T(test_tap_errors),
 		T(test_user_arp_and_ping),
+		T(test_user_ping_beyond),
 		T(test_user_dhcp),
 		T(test_user_tcp_out),
 		T(test_user_tcp_refused),
