@@ -13,44 +13,9 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "dbt/hir.h"
 #include "dbt/vm.h"
 
-#define HEAD_SIZE (CONST_SLOTS * 16 + 16384) /* constants, then thunks */
-
-static struct {
-	u64 lo, hi;
-} consts[CONST_SLOTS];
-static unsigned nconsts;
-static pthread_mutex_t consts_lock = PTHREAD_MUTEX_INITIALIZER;
-
-struct hir_opnd hconst(u64 lo, u64 hi)
-{
-	struct hir_opnd o = {.kind = H_CONST};
-
-	pthread_mutex_lock(&consts_lock);
-	for (o.imm = 0; o.imm < nconsts; o.imm++)
-		if (consts[o.imm].lo == lo && consts[o.imm].hi == hi)
-			break;
-	if (o.imm == nconsts) {
-		if (nconsts < CONST_SLOTS) {
-			consts[nconsts].lo = lo;
-			consts[nconsts++].hi = hi;
-		} else {
-			o.kind = H_NONE; /* placement reports it */
-		}
-	}
-	pthread_mutex_unlock(&consts_lock);
-	return o;
-}
-
-void const_install(struct dbt_vm *vm, unsigned slot)
-{
-	if (vm->const_done[slot / 64] & BIT(slot % 64))
-		return;
-	memcpy(vm->code_rw + slot * 16ull, &consts[slot], 16);
-	vm->const_done[slot / 64] |= BIT(slot % 64);
-}
+#define HEAD_SIZE 16384 /* thunks */
 
 int code_init(struct dbt_vm *vm, const char **err)
 {
@@ -79,7 +44,7 @@ int code_init(struct dbt_vm *vm, const char **err)
 	}
 	for (unsigned i = 0; i < N_CHUNKS; i++)
 		vm->chunk[i].rw = vm->code_rw + vm->chunks_start + i * vm->chunk_size;
-	thunks_emit(vm, vm->code_rw + CONST_SLOTS * 16, vm->code_rw + HEAD_SIZE, &end);
+	thunks_emit(vm, vm->code_rw, vm->code_rw + HEAD_SIZE, &end);
 	return 0;
 }
 

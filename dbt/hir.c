@@ -14,6 +14,41 @@ static const struct {
 #undef _
 };
 
+#define MAX_CONSTS 256
+
+static _Thread_local struct {
+	unsigned n;
+	u64 v[MAX_CONSTS][2];
+} consts;
+
+struct hir_opnd hconst(u64 lo, u64 hi)
+{
+	unsigned i;
+
+	for (i = 0; i < consts.n; i++)
+		if (consts.v[i][0] == lo && consts.v[i][1] == hi)
+			break;
+	if (i == MAX_CONSTS)
+		return hnone(); /* placement refuses it and the block is cut shorter */
+	if (i == consts.n) {
+		consts.v[i][0] = lo;
+		consts.v[i][1] = hi;
+		consts.n++;
+	}
+	return (struct hir_opnd){.kind = H_CONST, .imm = i};
+}
+
+void hconst_reset(void)
+{
+	consts.n = 0;
+}
+
+size_t hconst_copy(void *dst)
+{
+	memcpy(dst, consts.v, consts.n * 16);
+	return consts.n * 16;
+}
+
 const char *hir_op_name(unsigned op)
 {
 	return op < HIR_NUM_OPS ? hir_info[op].name : "?";

@@ -127,6 +127,8 @@ struct hir_opnd {
 	_(V, "d,a,b,c")	                                                                      \
 	_(VCMP, "a,b")	  /* vop that writes EFLAGS only (ucomis, ptest); next op is BAIL or XSET/FCMPF */\
 	_(XSET, "d")	  /* d = host condition xcc ? 1 : 0, right after VCMP */              \
+	_(FCSEL, "d,a,b") /* d(vector) = cc ? a : b, low w bytes (2, 4, 8), zeros above */                 \
+	_(FCCMP, "a,b,c") /* NZCV = cc ? FCMPF of VCMP (.vop) a, b : c (imm nzcv); compares only if cc */ \
 	_(FCMPF, "")	  /* NZCV from vucomis' EFLAGS, right after VCMP: unordered 0011, lt 1000, eq 0110, gt 0010 */
 
 enum hir_op {
@@ -214,8 +216,10 @@ static inline struct hir_opnd hvtmp(struct hir_buf *b)
 {
 	return (struct hir_opnd){.kind = H_W, .reg = b->nvtmp++};
 }
-/* Vector constant; slots are shared by value. Loaded at translation time only. */
+/* Vector constant of the block being built on this thread; equal ones share a slot. */
 struct hir_opnd hconst(u64 lo, u64 hi);
+void hconst_reset(void);	  /* a new block begins */
+size_t hconst_copy(void *dst); /* writes the constants, 16 bytes each; returns their size */
 
 /* Appends an operation and returns it for further fields; never NULL (overflow marks the buffer, the
  * translator then cuts the block shorter). */

@@ -114,6 +114,7 @@ static void build_block(struct tr *tr)
 	enum dbt_rules_mode rules = tr->vm->cfg.rules;
 	struct dbt_vm *vm = tr->vm;
 
+	hconst_reset();
 	tr->hir.n = 0;
 	tr->ended = false;
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {

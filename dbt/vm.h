@@ -17,7 +17,6 @@
 #define N_VIEWS	     32 /* EL0 views kept, one per ASID, least recently used out */
 #define N_CHUNKS     16
 #define SLOTS_PER_PAGE 1024
-#define CONST_SLOTS    1024 /* 16-byte constants translated code may address */
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -102,7 +101,6 @@ struct dbt_vm {
 	struct chunk chunk[N_CHUNKS];
 	u32 cur_chunk;
 	struct code_page *all_pages;
-	u64 const_done[CONST_SLOTS / 64];
 
 	/* thunks, RX addresses */
 	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch;
@@ -159,8 +157,6 @@ void code_commit(struct dbt_vm *vm, struct block *b, u8 *end);
 struct block *code_find(struct dbt_vm *vm, u32 host); /* block containing a host address, or NULL */
 const struct site *code_find_site(struct dbt_vm *vm, u32 host);
 void code_reset_ret_stacks(struct dbt_vm *vm);
-/* Makes constant `slot` addressable from translated code. */
-void const_install(struct dbt_vm *vm, unsigned slot);
 
 static inline u8 *rx_to_rw(const struct dbt_vm *vm, u32 rx)
 {

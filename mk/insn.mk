@@ -24,21 +24,28 @@ $(INSN_BIN)/runner: tests/insn/runner.c tests/insn/state.c tests/insn/runner_asm
 		-mno-outline-atomics -nostdlib -static -no-pie -Wl,-Ttext-segment=0x312340000 \
 		-Wl,--build-id=none -o $@ $(filter %.c %.S,$^)
 
-.PHONY: insn-progs test-insn test-insn-self test-long
+.PHONY: insn-progs test-insn test-insn-self
 insn-progs: $(INSN_PROGS)
 
 # The tester against itself: both engines are qemu-user.
 test-insn-self: insn-progs
 	BUILD=$(BUILD) tests/insn/run -b qemu -s 1 -n 20000
 
-# CI slice: kept failures, then fresh cases of a seed that is printed, on the engine without a guest
-# kernel; with KERNEL=Image, also a slice under a guest kernel.
-test-insn: insn-progs
-	$(if $(INSN_KEPT),BUILD=$(BUILD) tests/insn/run $(INSN_KEPT))
-	BUILD=$(BUILD) tests/insn/run -s $(INSN_SEED) -n 100000
-	$(if $(KERNEL),BUILD=$(BUILD) tests/insn/run -b armature -s $(INSN_SEED) -n 20000)
+# In `make test`: kept failures, then fresh cases of a seed that is printed, on the engine without a guest kernel,
+# then a slice under a guest kernel. In `make test-long`: 20 million cases.
+INSN_RUN := env BUILD=$(BUILD) tests/insn/run
+TEST_DEPS += $(INSN_PROGS)
+TEST_TAP += insn insn-guest $(if $(INSN_KEPT),insn-kept)
+TEST_CMD_insn = tests/tap.sh insn $(INSN_RUN) -s $(INSN_SEED) -n $(INSN_COUNT)
+TEST_CMD_insn-kept = tests/tap.sh insn-kept $(INSN_RUN) $(INSN_KEPT)
+TEST_CMD_insn-guest = tests/tap.sh insn-guest env KERNEL=$(GUEST)/Image-cloud OUT=$(BUILD)/insn-guest \
+		      $(INSN_RUN) -b armature -s $(INSN_SEED) -n 20000
+INSN_COUNT ?= 100000
+TEST_TAP_LONG += insn-long insn-guest-long
+TEST_CMD_insn-long = tests/tap.sh insn-long $(INSN_RUN) -s $(INSN_SEED) -n 500000 -r 40
+TEST_CMD_insn-guest-long = tests/tap.sh insn-guest-long env KERNEL=$(GUEST)/Image-cloud OUT=$(BUILD)/insn-guest \
+			   $(INSN_RUN) -b armature -s $(INSN_SEED) -n 500000 -r 2
 
-# Nightly size: 20 million cases.
-test-long: insn-progs
-	BUILD=$(BUILD) tests/insn/run -s $(INSN_SEED) -n 500000 -r 40
-	$(if $(KERNEL),BUILD=$(BUILD) tests/insn/run -b armature -s $(INSN_SEED) -n 500000 -r 2)
+test-insn: insn-progs
+	$(if $(INSN_KEPT),$(INSN_RUN) $(INSN_KEPT))
+	$(INSN_RUN) -s $(INSN_SEED) -n $(INSN_COUNT)

@@ -1,7 +1,6 @@
 # Format and lint over the project's own C files.
 C_DIRS  := common config devices dbt vmm rules tests tools
-C_FILES  = $(shell git ls-files $(C_DIRS:%=%/*.c) $(C_DIRS:%=%/*.h) 2>/dev/null || \
-             find $(C_DIRS) -name '*.[ch]' 2>/dev/null)
+C_FILES  = $(shell find $(wildcard $(C_DIRS)) -name '*.[ch]')
 LINT_C   = $(SRCS)
 JOBS    := $(shell nproc)
 
@@ -32,8 +31,8 @@ lint-cppcheck: | $(GEN)
 		--inline-suppr --suppressions-list=tools/cppcheck.txt --error-exitcode=1 -I. -I$(BUILD)/gen -D_GNU_SOURCE \
 		-D__x86_64__ -D__linux__ $(LINT_C)
 
-SH_FILES = $(shell git ls-files '*.sh' .ci/run)
-PY_FILES = $(shell git ls-files '*.py')
+SH_FILES = $(shell find tools tests -name '*.sh') .ci/run
+PY_FILES = $(shell find tools tests -name '*.py')
 lint-scripts:
 	@echo "  SCRIPTS $(words $(SH_FILES)) shell, $(words $(PY_FILES)) python"
 	$(Q)shellcheck -S warning $(SH_FILES)

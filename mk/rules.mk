@@ -4,7 +4,7 @@ HOSTCC      ?= cc
 RULES_BASE  := $(sort $(wildcard rules/base/*.rules))
 RULES_LEARN := $(sort $(wildcard rules/learned/*.rules))
 RULES_PROOF := $(sort $(wildcard rules/proofs/*.proofs))
-RULES_MODEL := $(sort $(wildcard rules/prove/sem_*.[ch]))
+RULES_MODEL := $(sort $(wildcard rules/prove/sem*.[ch])) rules/prove/prove.c rules/prove/instance.c
 RULES_LANG  := $(wildcard rules/lang/*.[ch])
 RULES_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -I. -D_GNU_SOURCE
 
@@ -24,3 +24,19 @@ $(BUILD)/gen/rules_gen.inc: $(BUILD)/gen/rules-compile $(RULES_BASE) $(RULES_LEA
 	@echo "  RULES   $@"
 	$(Q)$< -o $@ $(RULES_PROOF:%=--proofs %) $(RULES_MODEL:%=--model %) $(RULES_FLAGS) \
 		base $(RULES_BASE) learned $(RULES_LEARN)
+
+# ---- proofs: `make prove` proves what has no record, `make prove PROVE_FLAGS=--all` everything ----
+PROVE_SRC := rules/prove/main.c rules/prove/records.c \
+             $(filter %.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c)
+PROVE_JOBS ?= 2
+
+$(BUILD)/rules-prove: $(PROVE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt/hir.h
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(PROVE_SRC) -lz3
+
+.PHONY: prove
+prove: $(BUILD)/rules-prove
+	$(Q)mkdir -p rules/proofs
+	$(Q)$< -j $(PROVE_JOBS) $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
+		$(RULES_BASE) $(RULES_LEARN)

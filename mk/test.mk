@@ -1,10 +1,12 @@
 # Tests. Every program under test speaks TAP on stdout; tests/run.py counts the lines and sums up.
-#   tests/unit/test_*.c   one program each (cmocka), linked with libarmature.a and tests/unit/*.c that are no test_*
-#   TEST_TAP              further commands that print TAP (other mk/*.mk add theirs, with TEST_DEPS for what
-#                         they need built); names sort before test.mk, so that the lists are complete here
-#   TEST_TAP_LONG         likewise, only run by `make test-long`
+#   tests/unit/test_*.c   one program each (cmocka), linked with libarmature.a and tests/unit/*.c that are
+#                         neither test_* nor *_guest (guest programs)
+#   TEST_TAP              names of further suites, TEST_CMD_<name> the command, which prints TAP (tests/tap.sh makes it
+#                         of any command), TEST_DEPS what they need built. Other mk/*.mk add theirs; their names
+#                         sort before test.mk, so that the lists are complete here
+#   TEST_TAP_LONG         likewise, only in `make test-long`
 UNIT_SRCS   := $(wildcard tests/unit/test_*.c)
-UNIT_COMMON := $(filter-out $(UNIT_SRCS),$(wildcard tests/unit/*.c))
+UNIT_COMMON := $(filter-out $(UNIT_SRCS) %_guest.c,$(wildcard tests/unit/*.c))
 UNIT_TESTS  := $(UNIT_SRCS:%.c=$(BUILD)/%)
 UNIT_HELP   := $(UNIT_COMMON:%.c=$(BUILD)/%.o)
 VMM         ?= armature
@@ -23,7 +25,7 @@ test: setup ## set up, build, run every test; the last line is "N passed, N fail
 
 test-run: all guest $(UNIT_TESTS) $(TEST_DEPS)
 	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --parallel $(UNIT_TESTS) \
-		--serial $(foreach t,$(TEST_TAP),'$(t)') '$(BOOT)'
+		--serial $(foreach t,$(TEST_TAP),'$(TEST_CMD_$(t))') '$(BOOT)'
 
 test-unit: $(UNIT_TESTS) ## run the unit tests only
 	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --parallel $(UNIT_TESTS)
@@ -37,9 +39,9 @@ test-long: setup ## every test in its long form: all kernels and memory sizes, m
 .PHONY: test-long-run
 test-long-run: all guest guest-debian $(UNIT_TESTS) $(TEST_DEPS)
 	$(Q)/usr/bin/python3 -B tests/run.py --log $(BUILD)/test-logs --timeout 86400 --parallel $(UNIT_TESTS) \
-		--serial $(foreach t,$(TEST_TAP) $(TEST_TAP_LONG),'$(t)') '$(BOOT) --long'
+		--serial $(foreach t,$(TEST_TAP) $(TEST_TAP_LONG),'$(TEST_CMD_$(t))') '$(BOOT) --long'
 
-# Sanitizers: a build directory each, unit tests and TEST_TAP_SAN (commands that take SAN builds; %B = directory).
+# Sanitizers: a build directory each, the unit tests there.
 SAN_FLAGS_asan  := -fsanitize=address -fno-omit-frame-pointer
 SAN_FLAGS_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
 SAN_FLAGS_tsan  := -fsanitize=thread

@@ -238,21 +238,12 @@ static void fmov_togen(struct fpb *f)
 static void fcsel(struct fpb *f)
 {
 	const struct a64_insn *in = f->in;
-	bool dbl = f->size == 3;
-	struct hir_opnd n, m;
 
-	if (in->cond >= A64_AL) {
+	if (in->cond >= A64_AL)
 		move_scalar(f, in->rd, hv(in->rn));
-		return;
-	}
-	n = htmp(f->b);
-	m = htmp(f->b);
-	hir_v(f->b, dbl ? VOP_VMOVQ_V2G : VOP_VMOVD_V2G, n, hv(in->rn), hnone());
-	hir_v(f->b, dbl ? VOP_VMOVQ_V2G : VOP_VMOVD_V2G, m, hv(in->rm), hnone());
-	hir_emit(f->b, HIR_CSEL, dbl ? 8 : 4, n, n, m)->cc = in->cond;
-	if (f->size == 1)
-		hir2(f->b, HIR_ZX16, 4, n, n);
-	hir_v(f->b, dbl ? VOP_VMOVQ_G2V : VOP_VMOVD_G2V, hv(in->rd), n, hnone());
+	else
+		hir_emit(f->b, HIR_FCSEL, 1u << f->size, hv(in->rd), hv(in->rn), hv(in->rm))->cc =
+			in->cond;
 }
 
 /* A 16-bit lane's constant in all lanes; q forms only use what they keep. */
@@ -317,35 +308,18 @@ static void fcmp(struct fpb *f, bool signal, struct hir_opnd b)
 	hir2(f->b, HIR_FCMPF, 4, hnone(), hnone());
 }
 
-/*
- * Without a branch: where the condition fails, both operands are masked to zero, which compares
- * without raising anything, and the result is replaced by the immediate.
- */
 static void fccmp(struct fpb *f, bool signal)
 {
-	struct hir_buf *b = f->b;
-	struct hir_opnd mask, t, wm, wn;
+	struct hir *h;
 
 	if (f->in->cond >= A64_AL) {
 		fcmp(f, signal, hv(f->in->rm));
 		return;
 	}
-	mask = htmp(b);
-	t = htmp(b);
-	wm = fpb_w(f);
-	wn = fpb_w(f);
-	hir2(b, HIR_CSETM, 8, mask, hnone())->cc = f->in->cond;
-	hir_v(b, VOP_VMOVQ_G2V, wm, mask, hnone());
-	hir_v(b, VOP_VANDPS, wn, wm, hv(f->in->rn));
-	hir_v(b, VOP_VANDPS, wm, wm, hv(f->in->rm));
-	vcmp(f, comis(f, signal), wn, wm);
-	hir2(b, HIR_FCMPF, 4, hnone(), hnone());
-	hir2(b, HIR_GETNZCV, 4, t, hnone());
-	/* t = mask ? t : nzcv = ((t ^ nzcv) & mask) ^ nzcv */
-	hir_emit(b, HIR_XOR, 4, t, t, himm((s32)((u32)f->in->amount << 28)));
-	hir_emit(b, HIR_AND, 4, t, t, mask);
-	hir_emit(b, HIR_XOR, 4, t, t, himm((s32)((u32)f->in->amount << 28)));
-	hir2(b, HIR_SETNZCV, 4, hnone(), t);
+	h = hir_emit(f->b, HIR_FCCMP, 16, hnone(), hv(f->in->rn), hv(f->in->rm));
+	h->c = himm(f->in->amount);
+	h->cc = f->in->cond;
+	h->vop = (u16)comis(f, signal);
 }
 
 static void fcm(struct fpb *f, unsigned pred, bool abs)

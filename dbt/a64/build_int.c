@@ -54,7 +54,7 @@ static int arith(struct tr *tr, const struct a64_insn *in, enum hir_op op, bool 
 	unsigned w = in->sf ? 8 : 4;
 	struct hir_opnd d = rd_sp ? hxsp(in->rd) : hd(in->rd), a = rn_sp ? hxsp(in->rn) : hx(in->rn);
 
-	if (!s && b.kind == H_IMM && b.imm == 0)
+	if (!s && b.kind == H_IMM && b.imm == 0 && (op == HIR_ADD || op == HIR_SUB))
 		hir2(B(tr), HIR_MOV, w, d, a);
 	else
 		hir_emit(B(tr), op, w, d, a, b)->setf = s;

@@ -286,7 +286,7 @@ static struct hir_opnd reduce(struct sb *s, unsigned vop, struct hir_opnd x, uns
 {
 	if (q && size < 3)
 		x = t2(s, vop, x, ti(s, VOP_VPSHUFD, x, 0x4e));
-	if (size < 2 || (size == 2 && q))
+	if (size < 3)
 		x = t2(s, vop, x, ti(s, VOP_VPSHUFD, x, 0xb1));
 	if (size < 2)
 		x = t2(s, vop, x, ti(s, VOP_VPSRLD_I, x, 16));

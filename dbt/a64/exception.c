@@ -243,20 +243,39 @@ int helper_eret(struct dbt_vcpu *cpu, u32 raw)
 	return HELPER_JUMP;
 }
 
-static int wfx_trap(struct dbt_vcpu *cpu, u32 ti)
+enum { WFX_TI_WFI = 0, WFX_TI_WFIT = 2 };
+
+/* WFIT and WFET name a register: d503 10 0 Rt, where WFI and WFE are hints. */
+static bool wfx_is_timed(u32 raw)
 {
-	a64_take_sync(cpu, EC_WFX, (u32)ISS_CV_AL | ti, cpu->pc);
-	return HELPER_JUMP;
+	return sys_crn(raw) == 1;
+}
+
+static u64 wfx_deadline(const struct dbt_vcpu *cpu, u32 raw)
+{
+	return (raw & 31) == 31 ? 0 : cpu->x[raw & 31];
 }
 
 int helper_wfi(struct dbt_vcpu *cpu, u32 raw)
 {
+	bool timed = wfx_is_timed(raw);
+
 	/* Any pending interrupt, masked or not, lets WFI pass at once; then it does not trap
 	 * either. */
-	if (atomic_load_explicit(&cpu->irq_lines, memory_order_relaxed))
+	if (atomic_load_explicit(&cpu->irq_lines, memory_order_relaxed) ||
+	    (timed && dbt_vm_clock(cpu->vm) >= wfx_deadline(cpu, raw)))
 		return HELPER_NEXT;
-	if (cpu->ps.el == 0 && !(cpu->sys.sctlr_el1 & SCTLR_NTWI))
-		return wfx_trap(cpu, 0);
+	if (cpu->ps.el == 0 && !(cpu->sys.sctlr_el1 & SCTLR_NTWI)) {
+		u32 iss = (u32)ISS_CV_AL;
+
+		/* RN, RV: which register holds the deadline */
+		iss |= timed ? (raw & 31) << 5 | 1 << 2 | WFX_TI_WFIT : WFX_TI_WFI;
+		a64_take_sync(cpu, EC_WFX, iss, cpu->pc);
+		return HELPER_JUMP;
+	}
+	/* A timed wait may end at any time, and nobody outside would wake it: it ends at once. */
+	if (timed)
+		return HELPER_NEXT;
 	cpu->pc += 4;
 	cpu->pending_exit = DBT_EXIT_WFI;
 	return HELPER_JUMP;
@@ -264,7 +283,8 @@ int helper_wfi(struct dbt_vcpu *cpu, u32 raw)
 
 int helper_wfe(struct dbt_vcpu *cpu, u32 raw)
 {
-	/* The event register counts as set (spurious events are allowed), so WFE never traps. */
+	/* The event register counts as set (spurious events are allowed): WFE, WFET never wait or
+	 * trap. */
 	return HELPER_NEXT;
 }
 

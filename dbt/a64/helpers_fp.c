@@ -5,32 +5,33 @@
 
 #include "dbt/a64/helpers_fp.h"
 
-#define SV_UN(op, fn) [A64_##op##_s] = {fpx_un_s, .un = fn}, [A64_##op##_v] = {fpx_un_v, .un = fn}
+#define SV_UN(op, fn) \
+	[A64_##op##_s] = {.exec = fpx_un_s, .un = fn}, [A64_##op##_v] = {fpx_un_v, .un = fn}
 #define SV_BIN(op, fn) \
-	[A64_##op##_s] = {fpx_bin_s, .bin = fn}, [A64_##op##_v] = {fpx_bin_v, .bin = fn}
-#define SV_ZERO(op, fn, fl)                                         \
-	[A64_##op##_zero_s] = {fpx_zero_s, .bin = fn, .flags = fl}, \
-	[A64_##op##_zero_v] = {fpx_zero_v, .bin = fn, .flags = fl}
-#define SV_RINT(op, r, fl, n)                                            \
-	[A64_##op##_s] = {fpx_rint_s, .rnd = r, .flags = fl, .bits = n}, \
-	[A64_##op##_v] = {fpx_rint_v, .rnd = r, .flags = fl, .bits = n}
-#define TOINT(op, r, fl)                                       \
-	[A64_##op##_s] = {fpx_tofix_s, .rnd = r, .flags = fl}, \
-	[A64_##op##_v] = {fpx_tofix_v, .rnd = r, .flags = fl}, \
-	[A64_##op##_int] = {fpx_tofix_gpr, .rnd = r, .flags = fl}
-#define TOFIX(op, fl)                                                  \
-	[A64_##op##_fix_s] = {fpx_tofix_s, .rnd = FP_RZ, .flags = fl}, \
-	[A64_##op##_fix_v] = {fpx_tofix_v, .rnd = FP_RZ, .flags = fl}, \
-	[A64_##op##_fix] = {fpx_tofix_gpr, .rnd = FP_RZ, .flags = fl}
-#define FROMINT(op, fl)                                    \
-	[A64_##op##_s] = {fpx_fromfix_s, .flags = fl},     \
-	[A64_##op##_v] = {fpx_fromfix_v, .flags = fl},     \
-	[A64_##op##_int] = {fpx_fromfix_gpr, .flags = fl}, \
-	[A64_##op##_fix_s] = {fpx_fromfix_s, .flags = fl}, \
-	[A64_##op##_fix_v] = {fpx_fromfix_v, .flags = fl}, \
-	[A64_##op##_fix] = {fpx_fromfix_gpr, .flags = fl}
+	[A64_##op##_s] = {.exec = fpx_bin_s, .bin = fn}, [A64_##op##_v] = {fpx_bin_v, .bin = fn}
+#define SV_ZERO(op, fn, fl)                                                 \
+	[A64_##op##_zero_s] = {.exec = fpx_zero_s, .bin = fn, .flags = fl}, \
+	[A64_##op##_zero_v] = {.exec = fpx_zero_v, .bin = fn, .flags = fl}
+#define SV_RINT(op, r, fl, n)                                                    \
+	[A64_##op##_s] = {.exec = fpx_rint_s, .rnd = r, .flags = fl, .bits = n}, \
+	[A64_##op##_v] = {.exec = fpx_rint_v, .rnd = r, .flags = fl, .bits = n}
+#define TOINT(op, r, fl)                                               \
+	[A64_##op##_s] = {.exec = fpx_tofix_s, .rnd = r, .flags = fl}, \
+	[A64_##op##_v] = {.exec = fpx_tofix_v, .rnd = r, .flags = fl}, \
+	[A64_##op##_int] = {.exec = fpx_tofix_gpr, .rnd = r, .flags = fl}
+#define TOFIX(op, fl)                                                          \
+	[A64_##op##_fix_s] = {.exec = fpx_tofix_s, .rnd = FP_RZ, .flags = fl}, \
+	[A64_##op##_fix_v] = {.exec = fpx_tofix_v, .rnd = FP_RZ, .flags = fl}, \
+	[A64_##op##_fix] = {.exec = fpx_tofix_gpr, .rnd = FP_RZ, .flags = fl}
+#define FROMINT(op, fl)                                            \
+	[A64_##op##_s] = {.exec = fpx_fromfix_s, .flags = fl},     \
+	[A64_##op##_v] = {.exec = fpx_fromfix_v, .flags = fl},     \
+	[A64_##op##_int] = {.exec = fpx_fromfix_gpr, .flags = fl}, \
+	[A64_##op##_fix_s] = {.exec = fpx_fromfix_s, .flags = fl}, \
+	[A64_##op##_fix_v] = {.exec = fpx_fromfix_v, .flags = fl}, \
+	[A64_##op##_fix] = {.exec = fpx_fromfix_gpr, .flags = fl}
 #define PAIR(op, fn) \
-	[A64_##op##_v] = {fpx_pair_v, .bin = fn}, [A64_##op##_s] = {fpx_pair_s, .bin = fn}
+	[A64_##op##_v] = {.exec = fpx_pair_v, .bin = fn}, [A64_##op##_s] = {fpx_pair_s, .bin = fn}
 
 const struct fp_desc fp_descs[A64_NUM_OPS] = {
 	SV_UN(FABS, fp_abs),
@@ -38,9 +39,9 @@ const struct fp_desc fp_descs[A64_NUM_OPS] = {
 	SV_UN(FSQRT, fp_sqrt),
 	SV_UN(FRECPE, fp_recpe),
 	SV_UN(FRSQRTE, fp_rsqrte),
-	[A64_FRECPX_s] = {fpx_un_s, .un = fp_recpx},
-	[A64_URECPE_v] = {fpx_urecpe},
-	[A64_URSQRTE_v] = {fpx_ursqrte},
+	[A64_FRECPX_s] = {.exec = fpx_un_s, .un = fp_recpx},
+	[A64_URECPE_v] = {.exec = fpx_urecpe},
+	[A64_URSQRTE_v] = {.exec = fpx_ursqrte},
 
 	SV_BIN(FADD, fp_add),
 	SV_BIN(FSUB, fp_sub),
@@ -59,7 +60,7 @@ const struct fp_desc fp_descs[A64_NUM_OPS] = {
 	SV_BIN(FCMGT, fp_cmgt),
 	SV_BIN(FACGE, fp_acge),
 	SV_BIN(FACGT, fp_acgt),
-	[A64_FNMUL_s] = {fpx_bin_s, .bin = fp_nmul},
+	[A64_FNMUL_s] = {.exec = fpx_bin_s, .bin = fp_nmul},
 	SV_ZERO(FCMEQ, fp_cmeq, 0),
 	SV_ZERO(FCMGE, fp_cmge, 0),
 	SV_ZERO(FCMGT, fp_cmgt, 0),
@@ -70,41 +71,41 @@ const struct fp_desc fp_descs[A64_NUM_OPS] = {
 	PAIR(FMINP, fp_min),
 	PAIR(FMAXNMP, fp_maxnm),
 	PAIR(FMINNMP, fp_minnm),
-	[A64_FMAXV_v] = {fpx_across, .bin = fp_max},
-	[A64_FMINV_v] = {fpx_across, .bin = fp_min},
-	[A64_FMAXNMV_v] = {fpx_across, .bin = fp_maxnm},
-	[A64_FMINNMV_v] = {fpx_across, .bin = fp_minnm},
-	[A64_FMUL_elem] = {fpx_bin_elem, .bin = fp_mul},
-	[A64_FMUL_elem_s] = {fpx_bin_elem_s, .bin = fp_mul},
-	[A64_FMULX_elem] = {fpx_bin_elem, .bin = fp_mulx},
-	[A64_FMULX_elem_s] = {fpx_bin_elem_s, .bin = fp_mulx},
+	[A64_FMAXV_v] = {.exec = fpx_across, .bin = fp_max},
+	[A64_FMINV_v] = {.exec = fpx_across, .bin = fp_min},
+	[A64_FMAXNMV_v] = {.exec = fpx_across, .bin = fp_maxnm},
+	[A64_FMINNMV_v] = {.exec = fpx_across, .bin = fp_minnm},
+	[A64_FMUL_elem] = {.exec = fpx_bin_elem, .bin = fp_mul},
+	[A64_FMUL_elem_s] = {.exec = fpx_bin_elem_s, .bin = fp_mul},
+	[A64_FMULX_elem] = {.exec = fpx_bin_elem, .bin = fp_mulx},
+	[A64_FMULX_elem_s] = {.exec = fpx_bin_elem_s, .bin = fp_mulx},
 
-	[A64_FMADD] = {fpx_madd},
-	[A64_FMSUB] = {fpx_madd, .flags = FPX_NEG_N},
-	[A64_FNMADD] = {fpx_madd, .flags = FPX_NEG_A | FPX_NEG_N},
-	[A64_FNMSUB] = {fpx_madd, .flags = FPX_NEG_A},
-	[A64_FMLA_v] = {fpx_mla_v},
-	[A64_FMLS_v] = {fpx_mla_v, .flags = FPX_NEG_N},
-	[A64_FMLA_elem] = {fpx_mla_elem},
-	[A64_FMLS_elem] = {fpx_mla_elem, .flags = FPX_NEG_N},
-	[A64_FMLA_elem_s] = {fpx_mla_elem_s},
-	[A64_FMLS_elem_s] = {fpx_mla_elem_s, .flags = FPX_NEG_N},
-	[A64_FMLAL_v] = {fpx_fmlal_v},
-	[A64_FMLAL2_v] = {fpx_fmlal_v, .flags = FPX_HIGH},
-	[A64_FMLSL_v] = {fpx_fmlal_v, .flags = FPX_NEG_N},
-	[A64_FMLSL2_v] = {fpx_fmlal_v, .flags = FPX_NEG_N | FPX_HIGH},
-	[A64_FMLAL_elem] = {fpx_fmlal_elem},
-	[A64_FMLAL2_elem] = {fpx_fmlal_elem, .flags = FPX_HIGH},
-	[A64_FMLSL_elem] = {fpx_fmlal_elem, .flags = FPX_NEG_N},
-	[A64_FMLSL2_elem] = {fpx_fmlal_elem, .flags = FPX_NEG_N | FPX_HIGH},
-	[A64_FCMLA_v] = {fpx_cmla_v},
-	[A64_FCMLA_elem] = {fpx_cmla_elem},
-	[A64_FCADD_v] = {fpx_cadd_v},
-	[A64_BFDOT_v] = {fpx_bfdot_v},
-	[A64_BFDOT_elem] = {fpx_bfdot_elem},
-	[A64_BFMMLA_v] = {fpx_bfmmla},
-	[A64_BFMLAL_v] = {fpx_bfmlal_v},
-	[A64_BFMLAL_elem] = {fpx_bfmlal_elem},
+	[A64_FMADD] = {.exec = fpx_madd},
+	[A64_FMSUB] = {.exec = fpx_madd, .flags = FPX_NEG_N},
+	[A64_FNMADD] = {.exec = fpx_madd, .flags = FPX_NEG_A | FPX_NEG_N},
+	[A64_FNMSUB] = {.exec = fpx_madd, .flags = FPX_NEG_A},
+	[A64_FMLA_v] = {.exec = fpx_mla_v},
+	[A64_FMLS_v] = {.exec = fpx_mla_v, .flags = FPX_NEG_N},
+	[A64_FMLA_elem] = {.exec = fpx_mla_elem},
+	[A64_FMLS_elem] = {.exec = fpx_mla_elem, .flags = FPX_NEG_N},
+	[A64_FMLA_elem_s] = {.exec = fpx_mla_elem_s},
+	[A64_FMLS_elem_s] = {.exec = fpx_mla_elem_s, .flags = FPX_NEG_N},
+	[A64_FMLAL_v] = {.exec = fpx_fmlal_v},
+	[A64_FMLAL2_v] = {.exec = fpx_fmlal_v, .flags = FPX_HIGH},
+	[A64_FMLSL_v] = {.exec = fpx_fmlal_v, .flags = FPX_NEG_N},
+	[A64_FMLSL2_v] = {.exec = fpx_fmlal_v, .flags = FPX_NEG_N | FPX_HIGH},
+	[A64_FMLAL_elem] = {.exec = fpx_fmlal_elem},
+	[A64_FMLAL2_elem] = {.exec = fpx_fmlal_elem, .flags = FPX_HIGH},
+	[A64_FMLSL_elem] = {.exec = fpx_fmlal_elem, .flags = FPX_NEG_N},
+	[A64_FMLSL2_elem] = {.exec = fpx_fmlal_elem, .flags = FPX_NEG_N | FPX_HIGH},
+	[A64_FCMLA_v] = {.exec = fpx_cmla_v},
+	[A64_FCMLA_elem] = {.exec = fpx_cmla_elem},
+	[A64_FCADD_v] = {.exec = fpx_cadd_v},
+	[A64_BFDOT_v] = {.exec = fpx_bfdot_v},
+	[A64_BFDOT_elem] = {.exec = fpx_bfdot_elem},
+	[A64_BFMMLA_v] = {.exec = fpx_bfmmla},
+	[A64_BFMLAL_v] = {.exec = fpx_bfmlal_v},
+	[A64_BFMLAL_elem] = {.exec = fpx_bfmlal_elem},
 
 	SV_RINT(FRINTN, FP_RN, 0, 0),
 	SV_RINT(FRINTP, FP_RP, 0, 0),
@@ -131,21 +132,21 @@ const struct fp_desc fp_descs[A64_NUM_OPS] = {
 	TOFIX(FCVTZU, FPX_UNS),
 	FROMINT(SCVTF, 0),
 	FROMINT(UCVTF, FPX_UNS),
-	[A64_FJCVTZS] = {fpx_fjcvtzs},
-	[A64_FCVT] = {fpx_fcvt},
-	[A64_BFCVT] = {fpx_bfcvt},
-	[A64_FCVTL_v] = {fpx_fcvtl},
-	[A64_FCVTN_v] = {fpx_fcvtn, .rnd = FP_RND_FPCR},
-	[A64_FCVTXN_v] = {fpx_fcvtn, .rnd = FP_RO},
-	[A64_FCVTXN_s] = {fpx_fcvtxn_s},
-	[A64_BFCVTN_v] = {fpx_bfcvtn, .rnd = FP_RND_FPCR},
+	[A64_FJCVTZS] = {.exec = fpx_fjcvtzs},
+	[A64_FCVT] = {.exec = fpx_fcvt},
+	[A64_BFCVT] = {.exec = fpx_bfcvt},
+	[A64_FCVTL_v] = {.exec = fpx_fcvtl},
+	[A64_FCVTN_v] = {.exec = fpx_fcvtn, .rnd = FP_RND_FPCR},
+	[A64_FCVTXN_v] = {.exec = fpx_fcvtn, .rnd = FP_RO},
+	[A64_FCVTXN_s] = {.exec = fpx_fcvtxn_s},
+	[A64_BFCVTN_v] = {.exec = fpx_bfcvtn, .rnd = FP_RND_FPCR},
 
-	[A64_FCMP] = {fpx_fcmp},
-	[A64_FCMPE] = {fpx_fcmp, .flags = FPX_EXACT},
-	[A64_FCMP_zero] = {fpx_fcmp, .flags = FPX_SWAP},
-	[A64_FCMPE_zero] = {fpx_fcmp, .flags = FPX_EXACT | FPX_SWAP},
-	[A64_FCCMP] = {fpx_fccmp},
-	[A64_FCCMPE] = {fpx_fccmp, .flags = FPX_EXACT},
+	[A64_FCMP] = {.exec = fpx_fcmp},
+	[A64_FCMPE] = {.exec = fpx_fcmp, .flags = FPX_EXACT},
+	[A64_FCMP_zero] = {.exec = fpx_fcmp, .flags = FPX_SWAP},
+	[A64_FCMPE_zero] = {.exec = fpx_fcmp, .flags = FPX_EXACT | FPX_SWAP},
+	[A64_FCCMP] = {.exec = fpx_fccmp},
+	[A64_FCCMPE] = {.exec = fpx_fccmp, .flags = FPX_EXACT},
 };
 
 bool fp_known(unsigned op)

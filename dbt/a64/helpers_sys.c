@@ -37,6 +37,18 @@ static bool el0_may(const struct dbt_vcpu *cpu, u64 sctlr_bit)
 	return cpu->ps.el != 0 || (cpu->sys.sctlr_el1 & sctlr_bit);
 }
 
+/*
+ * Host address of va by a flat table, or NULL where the table does not know: what translated code
+ * does inline, the non-canonical sum of an alias included.
+ */
+static u8 *table_lookup(const u64 *tab, u64 va)
+{
+	u64 addend = tab[view_index(va)];
+	u64 host = addend + va;
+
+	return addend && host < BIT(47) ? (u8 *)host : NULL;
+}
+
 /* ---- instruction cache ---- */
 
 static int ic_all(struct dbt_vcpu *cpu)
@@ -60,22 +72,56 @@ static int ic_walk(struct dbt_vcpu *cpu, u64 va, struct walk *w)
 	return 0;
 }
 
+static bool host_to_gpa(const struct dbt_vm *vm, const u8 *host, u64 *gpa)
+{
+	for (unsigned i = 0; i < vm->nslots; i++) {
+		u64 off = (u64)(host - vm->slot[i].host);
+
+		if (off < vm->slot[i].size) {
+			*gpa = vm->slot[i].gpa + off;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Does the instruction at pc come from this physical page? "Do not know" is true. */
+static bool runs_from_page(const struct dbt_vcpu *cpu, u64 gpa)
+{
+	const u8 *slots = table_lookup(cpu->ex_tab, ALIGN_DOWN(cpu->pc, PAGE_SIZE));
+	const struct code_page *page;
+
+	if (!slots)
+		return true;
+	page = (const struct code_page *)(slots - offsetof(struct code_page, slots));
+	return page->gpa == ALIGN_DOWN(gpa, PAGE_SIZE);
+}
+
 static int ic_ivau(struct dbt_vcpu *cpu, u32 raw)
 {
-	u64 va = get_rt(cpu, raw);
-	struct walk w, self;
+	u64 va = get_rt(cpu, raw), gpa;
+	bool self;
+	u8 *host;
 
 	if (!el0_may(cpu, SCTLR_UCI))
 		return a64_take_sysreg_trap(cpu, raw);
-	if (ic_walk(cpu, va, &w) < 0) {
-		a64_take_cache_abort(cpu, va, w.fault);
-		return HELPER_JUMP;
+	/* Linux comes here for each line of what it makes executable, just after having written it.
+	 */
+	host = table_lookup(cpu->ld_tab, va);
+	if (!host || !host_to_gpa(cpu->vm, host, &gpa)) {
+		struct walk w;
+
+		if (ic_walk(cpu, va, &w) < 0) {
+			a64_take_cache_abort(cpu, va, w.fault);
+			return HELPER_JUMP;
+		}
+		gpa = w.pa;
 	}
-	code_invalidate_page(cpu->vm, GPA(w.pa));
 	/* The block being executed may be among those dropped: what follows must be looked up anew.
 	 */
-	if (mmu_walk_flags(cpu, GVA(cpu->pc), ACC_EXEC, cpu->ps.el, 0, &self) == 0 &&
-	    self.pa >> 12 != w.pa >> 12)
+	self = runs_from_page(cpu, gpa);
+	code_invalidate_page(cpu->vm, GPA(gpa));
+	if (!self)
 		return HELPER_NEXT;
 	cpu->pc += 4;
 	return HELPER_JUMP;
@@ -99,33 +145,35 @@ static int dc_va(struct dbt_vcpu *cpu, u32 raw, enum access acc)
 	return HELPER_NEXT;
 }
 
+static void zero_block(u8 *host)
+{
+	__builtin_memset((u8 *)ALIGN_DOWN((uintptr_t)host, (uintptr_t)ZVA_BYTES), 0, ZVA_BYTES);
+}
+
 static int dc_zva(struct dbt_vcpu *cpu, u32 raw)
 {
-	static const u8 zero[16];
 	u64 va = get_rt(cpu, raw);
-	u64 block = ALIGN_DOWN(va, (u64)ZVA_BYTES);
 	struct walk w;
 	u8 *host;
 
 	if (!el0_may(cpu, SCTLR_DZE))
 		return a64_take_sysreg_trap(cpu, raw);
+	host = table_lookup(cpu->st_tab, va);
+	if (likely(host)) {
+		zero_block(host);
+		return HELPER_NEXT;
+	}
+	/* FAR of a DC fault is the register's value, not the block's start. */
 	if (mmu_walk(cpu, GVA(va), ACC_WRITE, cpu->ps.el, &w) < 0) {
 		a64_take_dabt(cpu, va, w.fault, true, cpu->pc);
 		return HELPER_JUMP;
 	}
-	host = dbt_ram_ptr(cpu->vm, ALIGN_DOWN(w.pa, (u64)ZVA_BYTES), ZVA_BYTES);
-	if (likely(host && !w.device)) {
-		for (unsigned i = 0; i < ZVA_BYTES; i += sizeof(zero))
-			__builtin_memcpy(host + i, zero, sizeof(zero));
-		return HELPER_NEXT;
-	}
-	if (w.device) {
-		a64_take_dabt(cpu, va, FSC_ALIGN, true, cpu->pc);
+	host = dbt_ram_ptr(cpu->vm, w.pa, 1); /* slots are page aligned: the block is inside, too */
+	if (w.device || !host) {
+		a64_take_dabt(cpu, va, w.device ? FSC_ALIGN : FSC_EXT, true, cpu->pc);
 		return HELPER_JUMP;
 	}
-	for (unsigned i = 0; i < ZVA_BYTES; i += sizeof(zero))
-		if (mem_store(cpu, GVA(block + i), zero, sizeof(zero), false) == HELPER_JUMP)
-			return HELPER_JUMP;
+	zero_block(host);
 	return HELPER_NEXT;
 }
 

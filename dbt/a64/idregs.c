@@ -74,7 +74,7 @@ static const struct id_field {
 	{AA64ISAR1, 44, 1, "BF16", "bf16"},
 	{AA64ISAR1, 52, 1, "I8MM", "i8mm"},
 
-	{AA64ISAR2, 0, 0, "WFxT", "wfxt"},
+	{AA64ISAR2, 0, 2, "WFxT", "wfxt"},
 	{AA64ISAR2, 16, 0, "MOPS", "mops"},
 
 	{AA64MMFR0, 0, 4, "PARange", ""}, /* PA_BITS */
@@ -85,7 +85,7 @@ static const struct id_field {
 
 	{AA64MMFR1, 0, 2, "HAFDBS", ""},
 	{AA64MMFR1, 12, 1, "HPDS", ""},
-	{AA64MMFR1, 16, 0, "LO", "lor"},
+	{AA64MMFR1, 16, 1, "LO", "lor"},
 	{AA64MMFR1, 20, 3, "PAN", ""}, /* AT S1E1RP and SCTLR_EL1.EPAN too */
 	{AA64MMFR1, 28, 1, "XNX", ""},
 	{AA64MMFR1, 36, 1, "ETS", ""},

@@ -260,7 +260,9 @@ static inline void x_lea(struct xasm *a, unsigned w, int reg, struct xop m)
 /* src_w 1 or 2 (or 4 with sx and w 8) into w bytes. */
 static inline void x_movx(struct xasm *a, unsigned w, unsigned src_w, bool sx, int reg, struct xop rm)
 {
-	bool need = src_w == 1 && rm.reg >= 4 && rm.reg < 8; /* spl..dil need a REX */
+	/* spl..dil want a REX prefix, else they are ah..bh */
+	bool need = src_w == 1 && rm.reg >= 4 && rm.reg < 8;
+	unsigned ew = sx && w == 8 ? 8 : 4;
 
 	if (src_w == 4) {
 		if (sx && w == 8)
@@ -275,14 +277,14 @@ static inline void x_movx(struct xasm *a, unsigned w, unsigned src_w, bool sx, i
 	}
 	u32 opc = 0x0f00 | (sx ? 0xbe : 0xb6) | (src_w == 2);
 
-	if (need && w != 8 && !(x_rexbits(reg, rm))) {
+	if (need && ew == 4 && !x_rexbits(reg, rm)) {
 		x8(a, 0x40);
 		x8(a, 0x0f);
 		x8(a, opc & 0xff);
 		x_modrm(a, reg, rm, 0, 1);
 		return;
 	}
-	x_op(a, sx && w == 8 ? 8 : 4, opc, reg, rm, 0);
+	x_op(a, ew, opc, reg, rm, 0);
 }
 /* Shift by immediate: op 0 rol 1 ror 4 shl 5 shr 7 sar */
 static inline void x_shift_i(struct xasm *a, unsigned w, unsigned op, struct xop rm, unsigned n)

@@ -204,7 +204,7 @@ static unsigned cond_from_mem(struct place *p, unsigned cc)
 	static const u8 bits[] = {0x40, 1, 0x80, 0, 0x41};
 	struct xasm *a = &p->a;
 	unsigned inv = cc & 1;
-	int s, t;
+	int s;
 
 	switch (cc >> 1) {
 	case 0: /* EQ */
@@ -220,14 +220,12 @@ static unsigned cond_from_mem(struct place *p, unsigned cc)
 		x_shift_i(a, 4, 5, xr(s), 7);
 		x_alu_rm(a, 1, XCMP, s, NZCV_LO);
 		break;
-	default: /* GT: N:Z == V:0 */
+	default: /* GT: N == V and Z clear */
 		s = alloc_scratch(p);
-		t = alloc_scratch(p);
-		x_movx(a, 4, 1, false, s, NZCV_HI);
-		x_movx(a, 4, 1, false, t, NZCV_LO);
-		x_shift_i(a, 4, 5, xr(s), 6);
-		x_alu_rm(a, 4, XADD, t, xr(t));
-		x_alu_rm(a, 4, XCMP, s, xr(t));
+		x_movx(a, 4, 1, false, s, NZCV_LO);
+		x_shift_i(a, 4, 4, xr(s), 7);
+		x_alu_rm(a, 1, XXOR, s, NZCV_HI);
+		x_test_i(a, 1, xr(s), 0xc0);
 		break;
 	}
 	return inv ? XCC_NE : XCC_E;
@@ -278,6 +276,8 @@ static bool reads_flags(const struct hir *h)
 	case HIR_CSETM:
 	case HIR_CCMP:
 	case HIR_CCMN:
+	case HIR_FCCMP:
+	case HIR_FCSEL:
 	case HIR_GETNZCV:
 	case HIR_BCC:
 	case HIR_HELPER:
@@ -289,7 +289,7 @@ static bool reads_flags(const struct hir *h)
 static bool defines_flags(const struct hir *h)
 {
 	return h->setf || h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_SETNZCV ||
-	       h->op == HIR_FCMPF;
+	       h->op == HIR_FCMPF || h->op == HIR_FCCMP;
 }
 
 static void analyse(struct place *p)
@@ -430,8 +430,10 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->tr = tr;
 	p->page = page;
 	p->a.p = (u8 *)ALIGN_UP((u64)(rw + sizeof(*b)), 16);
-	p->a.end = rw + 32768 - MAX_SITES * sizeof(struct site) - 64;
 	p->a.to_rx = (s64)(vm->code_rx - vm->code_rw);
+	p->consts_rx = xasm_pc(&p->a);
+	p->a.p += hconst_copy(p->a.p);
+	p->a.end = rw + 32768 - MAX_SITES * sizeof(struct site) - 64;
 	p->entry_rx = xasm_pc(&p->a);
 	analyse(p);
 	place_ops(p);

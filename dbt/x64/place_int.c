@@ -716,10 +716,12 @@ static void setnzcv(struct place *p, const struct hir *h)
 static void getnzcv(struct place *p, const struct hir *h)
 {
 	struct xasm *a = &p->a;
-	int r = alloc_scratch(p), t = alloc_scratch(p);
+	int r, t;
 
 	flags_to_mem(p);
 	p->fl_eflags = false;
+	r = h->d.kind == H_NONE ? alloc_scratch(p) : dst_reg(p, &h->d, NULL);
+	t = alloc_scratch(p);
 	x_movx(a, 4, 1, false, r, xm(RBP, CPU_OFF(host_nzcv) + 1));
 	x_alu_i(a, 4, XXOR, xr(r), 1);
 	x_mov_rr(a, 4, t, r);

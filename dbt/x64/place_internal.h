@@ -69,6 +69,7 @@ struct place {
 	struct site site[MAX_SITES];
 	unsigned nsites;
 	u64 entry_rx;
+	u64 consts_rx; /* the block's vector constants, in front of its code */
 };
 
 /* ---- place.c ---- */

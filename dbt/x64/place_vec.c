@@ -34,9 +34,7 @@ static struct xop vrm(struct place *p, const struct hir_opnd *o)
 		if (p->wreg[o->reg] < 0)
 			p->fail = "vector temporary read before it is written";
 		return xr(p->wreg[o->reg]);
-	case H_CONST:
-		const_install(p->vm, (unsigned)o->imm);
-		return xabs((u64)p->vm->code_rx + (u64)o->imm * 16);
+	case H_CONST: return xabs(p->consts_rx + (u64)o->imm * 16);
 	case H_STATE: return xm(RBP, (s32)o->imm - CPU_BIAS);
 	default: p->fail = "bad vector operand"; return xr(0);
 	}
@@ -145,6 +143,7 @@ static void vop(struct place *p, const struct hir *h)
 		x8(a, (unsigned)y << 4);
 		break;
 	case VF_FMA:
+	case VF_FMAI:
 		x = vsrc_reg(p, &h->a);
 		if (h->d.kind == H_W) {
 			r = vrm(p, &h->d).reg;
@@ -152,7 +151,7 @@ static void vop(struct place *p, const struct hir *h)
 			r = valloc(p);
 			x_vex(a, 0, 1, 0, 0, 0x28, r, 0, vrm(p, &h->d), 0);
 		}
-		encode(p, v, r, x, vrm(p, &h->b), 0);
+		encode(p, v, r, x, vrm(p, &h->b), v->form == VF_FMAI);
 		break;
 	case VF_G2V:
 		x = gsrc(p, &h->a);
@@ -170,7 +169,8 @@ static void vop(struct place *p, const struct hir *h)
 	case VF_V2GI: vop_gpr_result(p, h, v); return;
 	default: p->fail = "vop form"; return;
 	}
-	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI || v->form == VF_VG2VI)
+	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI ||
+	    v->form == VF_VG2VI || v->form == VF_FMAI)
 		x8(a, (unsigned)h->imm2);
 	vdst_done(p, &h->d, r);
 }
@@ -220,6 +220,66 @@ static void fcmpf(struct place *p)
 	p->fl_mem = true;
 }
 
+/* Where the condition fails nothing is compared: a comparison may set MXCSR's sticky bits. */
+static void fccmp(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	unsigned nzcv = (unsigned)h->c.imm, cc;
+	u8 *yes, *done;
+	int x;
+
+	if (!p->fl_eflags)
+		flags_clobber(p);
+	cc = flags_cond(p, h->cc);
+	p->busy &= ~p->op_busy;
+	p->op_busy = 0;
+	x = vsrc_reg(p, &h->a);
+	yes = x_jcc8_fwd(a, cc);
+	x_mov_mi(a, 1, xm(RBP, CPU_OFF(host_nzcv)), nzcv & 1);
+	x_mov_mi(a, 1, xm(RBP, CPU_OFF(host_nzcv) + 1), (nzcv & 0xc) << 4 | !(nzcv & 2));
+	done = x_jmp8_fwd(a);
+	x_patch8(a, yes);
+	encode(p, &vop_table[h->vop], x, 0, vrm(p, &h->b), 0);
+	fcmpf(p);
+	x_patch8(a, done);
+}
+
+/* Low 8 bytes of a vector operand for an integer instruction. */
+static struct xop vlow(struct place *p, const struct hir_opnd *o)
+{
+	struct xop s = vrm(p, o);
+	int r;
+
+	if (s.reg < 0)
+		return s;
+	r = alloc_scratch(p);
+	x_vex(&p->a, 1, 1, 1, 0, 0x7e, s.reg, 0, xr(r), 0); /* vmovq */
+	return xr(r);
+}
+
+static void fcsel(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	unsigned w = h->w < 8 ? 4 : 8, cc;
+	struct xop src;
+	int r, x;
+
+	if (!p->fl_eflags)
+		flags_clobber(p);
+	cc = flags_cond(p, h->cc);
+	p->busy &= ~p->op_busy;
+	p->op_busy = 0;
+	src = vlow(p, &h->a);
+	r = alloc_scratch(p);
+	x_mov_rm(a, w, r, vlow(p, &h->b));
+	x_cmov(a, w, cc, r, src);
+	if (h->w == 2)
+		x_movx(a, 4, 2, false, r, xr(r));
+	x = vdst_reg(p, &h->d);
+	x_vex(a, 1, 1, 1, 0, 0x6e, x, 0, xr(r), 0);
+	vdst_done(p, &h->d, x);
+}
+
 bool place_vec(struct place *p, const struct hir *h)
 {
 	switch (h->op) {
@@ -227,6 +287,8 @@ bool place_vec(struct place *p, const struct hir *h)
 	case HIR_VCMP: vcmp(p, h); break;
 	case HIR_XSET: xset(p, h); break;
 	case HIR_FCMPF: fcmpf(p); break;
+	case HIR_FCCMP: fccmp(p, h); break;
+	case HIR_FCSEL: fcsel(p, h); break;
 	default: return false;
 	}
 	return true;

@@ -64,5 +64,7 @@ enum host_feature { HOST_AVX512 = 1 << 0 /* F, VL, BW, DQ */, HOST_GFNI = 1 << 1
 		    HOST_VPCLMUL = 1 << 4, HOST_VBMI = 1 << 5, HOST_BITALG = 1 << 6, HOST_FP16 = 1 << 7, HOST_AVX512_VNNI = 1 << 8 };
 /* Features of this CPU; the baseline x86-64-v3 plus AES/PCLMUL is always there. */
 bool host_has(enum host_feature f);
+/* Tests clear bits to make host_has() deny features; before anything is translated. */
+extern u32 host_features_mask;
 
 #endif

@@ -39,12 +39,23 @@ static inline u64 rng_next(struct simd_rng *r)
 	return z ^ z >> 31;
 }
 
+/* LDR_vec, STP_vec, ...: loads and stores outside the AdvSIMD classes. */
+static inline bool simd_pattern_plain_mem(const struct simd_pattern *p)
+{
+	return !strncmp(p->name, "LDR_", 4) || !strncmp(p->name, "STR_", 4) ||
+			       !strncmp(p->name, "LDP_", 4) || !strncmp(p->name, "STP_", 4)
+		       ? strstr(p->name, "_vec") != NULL
+		       : false;
+}
+
 /* Is this pattern AdvSIMD other than floating point, i.e. in this test's area? */
 static inline bool simd_pattern_mine(const struct simd_pattern *p)
 {
 	u32 raw = 0;
 	unsigned n = 0;
 
+	if (simd_pattern_plain_mem(p))
+		return true;
 	if (p->name[0] == 'F' || !strncmp(p->name, "BF", 2) || strstr(p->name, "CVT"))
 		return false;
 	for (const char *c = p->bits; *c && n < 32; c++)
@@ -84,7 +95,7 @@ static inline u32 simd_fix_gprs(u32 raw, struct simd_record *rec)
 {
 	u32 rn = raw >> 5 & 31;
 
-	rec->base_reg = -1;
+	rec->base_reg = rec->index_reg = -1;
 	if (simd_helper(raw) == helper_simd_copy && !SIMD_U(raw) && !SIMD_IS_SCALAR(raw)) {
 		unsigned imm4 = raw >> 11 & 15;
 
@@ -100,6 +111,35 @@ static inline u32 simd_fix_gprs(u32 raw, struct simd_record *rec)
 			raw = field_set(raw, 16, (rn & 15) ^ (1 + (raw >> 16 & 7)));
 	}
 	return raw;
+}
+
+/*
+ * Keeps a plain load/store inside rec->mem: small immediates and, for register offsets, an index
+ * register with a small value (in its low half where that is what counts).
+ */
+static inline u32 simd_fix_plain_mem(u32 raw, struct simd_record *rec, struct simd_rng *r)
+{
+	u32 rn = raw >> 5 & 15, small = (u32)rng_next(r) & 7, ext = raw >> 13 & 7;
+	unsigned rm = (rn + 1 + small) & 15;
+
+	raw = field_set(raw, 5, rn);
+	rec->base_reg = (int)rn;
+	rec->index_reg = -1;
+	if ((raw >> 24 & 0x3b) == 0x18) { /* literal: base unused, near the instruction */
+		rec->base_reg = -1;
+		return (raw & ~(0x7ffffu << 5)) | small << 5;
+	}
+	if ((raw >> 24 & 0x3a) == 0x28) /* pair: -4 .. 3 */
+		return (raw & ~(0x7fu << 15)) | ((small - 4) & 0x7f) << 15;
+	if (raw >> 24 & 1) /* scaled */
+		return (raw & ~(0xfffu << 10)) | small << 10;
+	if (!(raw >> 21 & 1)) /* imm9 */
+		return (raw & ~(0x1ffu << 12)) | ((((u32)rng_next(r) & 127) - 64) & 0x1ff) << 12;
+	rec->index_reg = (int)rm;
+	rec->index = ext == 6 || ext == 7 ? (u64)((s64)small - 4) : small;
+	if (ext == 2 || ext == 6)
+		rec->index = (u32)rec->index | rng_next(r) << 32;
+	return field_set(raw, 16, rm);
 }
 
 static inline u64 random_half(struct simd_rng *r)
@@ -142,6 +182,8 @@ static inline void simd_random_state(struct simd_record *rec, struct simd_rng *r
 	rec->sigill = 0;
 	if (rec->base_reg >= 0)
 		rec->x[rec->base_reg] = 0;
+	if (rec->index_reg >= 0)
+		rec->x[rec->index_reg] = rec->index;
 }
 
 /* FNV-1a over what an instruction may change. */

@@ -18,6 +18,9 @@ struct simd_record {
 	uint64_t x[REC_XREGS];
 	uint8_t v[32][16];
 	uint8_t mem[REC_MEM];
+	int32_t index_reg; /* index register of [Xn, Xm] and its value, for the generator */
+	int32_t pad;
+	uint64_t index;
 };
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -23,10 +24,11 @@ static struct dbt_vm vm;
 static struct dbt_vcpu cpu;
 static struct dbt_exit last_exit;
 static u8 *ram;
+static u64 *tables;  /* flat tables, empty: loads and code, stores */
 static u64 ram_next; /* bump allocator of page tables, gpa */
 
 static struct {
-	unsigned view_switch, tlbi_all, tlbi_asid, tlbi_va, ic_all, ic_page, mem_store;
+	unsigned view_switch, tlbi_all, tlbi_asid, tlbi_va, ic_all, ic_page;
 	u64 va, asid, gpa;
 	bool all_asids;
 	u64 clock;
@@ -62,11 +64,6 @@ void code_invalidate_all(struct dbt_vm *v)
 {
 	calls.ic_all++;
 }
-int mem_store(struct dbt_vcpu *c, gva_t va, const void *src, unsigned size, bool unpriv)
-{
-	calls.mem_store++;
-	return HELPER_NEXT;
-}
 u64 dbt_vm_clock(const struct dbt_vm *v)
 {
 	return calls.clock;
@@ -78,12 +75,20 @@ static int fixture_setup(void **state)
 		ram = aligned_alloc(65536, RAM_SIZE);
 	if (!ram)
 		return -1;
+	if (!tables)
+		tables = mmap(NULL, 2 * TABLE_BYTES, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	memset(ram, 0, RAM_SIZE);
+	if (tables == MAP_FAILED)
+		return -1;
+	madvise(tables, 2 * TABLE_BYTES, MADV_DONTNEED);
 	memset(&vm, 0, sizeof(vm));
 	memset(&cpu, 0, sizeof(cpu));
 	vm.slot[0] = (struct dbt_slot){.gpa = RAM_BASE, .size = RAM_SIZE, .host = ram};
 	vm.nslots = 1;
 	cpu.vm = &vm;
+	cpu.ld_tab = cpu.ex_tab = tables;
+	cpu.st_tab = tables + BIT(TABLE_BITS);
 	cpu.exit = &last_exit;
 	cpu.pending_exit = -1;
 	cpu.pc = 0x1000;

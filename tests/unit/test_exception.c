@@ -315,6 +315,24 @@ static void test_wfi(void **state)
 	assert_int_equal(cpu.ps.el, 0);
 }
 
+static void test_wfit(void **state)
+{
+	cpu.x[3] = 1000;
+	calls.clock = 999;
+	enter(PSR_M_EL0T, 0x8000);
+	calls.clock = 999;
+	cpu.sys.sctlr_el1 &= ~SCTLR_NTWI;
+	assert_int_equal(helper_wfi(&cpu, 0xd5031023), HELPER_JUMP);
+	assert_int_equal(esr_ec(), 0x01);
+	assert_int_equal(esr_iss(), 0x1e00000 | 3 << 5 | 1 << 2 | 2);
+	enter(PSR_M_EL0T, 0x8000);
+	calls.clock = 1000; /* the time has come */
+	assert_int_equal(helper_wfi(&cpu, 0xd5031023), HELPER_NEXT);
+	enter(PSR_M_EL1H, 0x8000);
+	assert_int_equal(helper_wfi(&cpu, 0xd5031023), HELPER_NEXT);
+	assert_int_equal(cpu.pending_exit, -1);
+}
+
 static void test_fp_trap(void **state)
 {
 	static const bool trapped[4][2] = {
@@ -577,6 +595,7 @@ int main(void)
 		T(test_undefined_at_el0),
 		T(test_calls_out),
 		T(test_wfi),
+		T(test_wfit),
 		T(test_fp_trap),
 		T(test_nzcv),
 		T(test_fpcr),

@@ -21,11 +21,16 @@ static int to_guest = -1, from_guest = -1;
 
 static int start_guest(void)
 {
+	char path[64], cmd[256];
 	int in[2], out[2];
 
-	if (access("/usr/bin/qemu-aarch64-static", X_OK) ||
-	    system("aarch64-linux-gnu-gcc -O2 -static -D_GNU_SOURCE -o /tmp/armature_fp_guest "
-		   "tests/unit/fp_guest.c"))
+	snprintf(path, sizeof(path), "/tmp/armature_fp_guest.%d", (int)getpid());
+	snprintf(
+		cmd, sizeof(cmd),
+		"aarch64-linux-gnu-gcc -O2 -static -D_GNU_SOURCE -o %s tests/unit/guest/fp_guest.c "
+		"2>/dev/null",
+		path);
+	if (access("/usr/bin/qemu-aarch64-static", X_OK) || system(cmd))
 		return -1;
 	if (pipe(in) || pipe(out))
 		return -1;
@@ -34,14 +39,27 @@ static int start_guest(void)
 		dup2(out[1], 1);
 		close(in[1]);
 		close(out[0]);
-		execl("/usr/bin/qemu-aarch64-static", "qemu-aarch64-static", "-cpu", "max",
-		      "/tmp/armature_fp_guest", (char *)NULL);
+		execl("/usr/bin/qemu-aarch64-static", "qemu-aarch64-static", "-cpu", "max", path,
+		      (char *)NULL);
 		_exit(1);
 	}
 	close(in[0]);
 	close(out[1]);
 	to_guest = in[1];
 	from_guest = out[0];
+	return 0;
+}
+
+static int stop_guest(void **state)
+{
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/armature_fp_guest.%d", (int)getpid());
+	unlink(path);
+	if (to_guest >= 0)
+		close(to_guest); /* it ends at end of file */
+	wait(NULL);
 	return 0;
 }
 
@@ -185,7 +203,7 @@ static void test_all(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {cmocka_unit_test(test_all)};
+	static const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_all, stop_guest)};
 
 	fp_random_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -593,6 +593,8 @@ static enum outcome run_aborts(u32 raw, u32 iss)
 
 static void test_instruction_cache(void **state)
 {
+	static struct code_page here;
+
 	map_two((RAM_BASE + 0x200000) | 3 | BIT(10) | 1 << 6);
 	go(1);
 	assert_int_equal(helper_sys(&cpu, SYS(0, 7, 5, 0, 31)), HELPER_JUMP);
@@ -602,14 +604,27 @@ static void test_instruction_cache(void **state)
 	assert_int_equal(calls.ic_all, 2);
 	go(0);
 	assert_int_equal(run(helper_sys, SYS(0, 7, 5, 0, 31)), UNDEF);
+	/* by a walk; where pc's page is not known, as if it were the one invalidated */
 	go(0);
 	cpu.x[1] = 0x9123;
-	assert_int_equal(helper_sys(&cpu, SYS(3, 7, 5, 1, 1)), HELPER_NEXT);
+	assert_int_equal(helper_sys(&cpu, SYS(3, 7, 5, 1, 1)), HELPER_JUMP);
 	assert_true(calls.ic_page == 1 && calls.gpa == RAM_BASE + 0x200123);
+	here.gpa = RAM_BASE + 0x100000;
+	cpu.ex_tab[8] = (u64)here.slots - 0x8000;
+	cpu.ld_tab += 16; /* own table */
+	go(0);
+	assert_int_equal(helper_sys(&cpu, SYS(3, 7, 5, 1, 1)), HELPER_NEXT);
+	assert_int_equal(calls.ic_page, 2);
 	/* the page being executed: what follows must be looked up again */
 	cpu.x[1] = 0x8f00;
 	assert_int_equal(helper_sys(&cpu, SYS(3, 7, 5, 1, 1)), HELPER_JUMP);
-	assert_true(calls.ic_page == 2 && cpu.pc == 0x8004);
+	assert_true(calls.ic_page == 3 && cpu.pc == 0x8004);
+	/* by the table */
+	go(0);
+	cpu.ld_tab[9] = (u64)(ram + 0x300000) - 0x9000;
+	cpu.x[1] = 0x9123;
+	assert_int_equal(helper_sys(&cpu, SYS(3, 7, 5, 1, 1)), HELPER_NEXT);
+	assert_true(calls.ic_page == 4 && calls.gpa == RAM_BASE + 0x300123);
 	go(0);
 	cpu.x[1] = 0xa000;
 	run_aborts(SYS(3, 7, 5, 1, 1), 0x147);
@@ -661,6 +676,18 @@ static void test_zva(void **state)
 	assert_int_equal(run(helper_sys, SYS(3, 7, 4, 1, 1)), DONE);
 	for (unsigned i = 0; i < 4096; i++)
 		assert_int_equal(page[i], i >= 0x80 && i < 0xc0 ? 0 : 0xff);
+	/* by the table; an alias whose sum is no host address is not taken for it */
+	memset(page, 0xff, 4096);
+	cpu.st_tab[9] = (u64)(page + 4096) - 0x9000;
+	memset(page + 4096, 0xff, 4096);
+	assert_int_equal(run(helper_sys, SYS(3, 7, 4, 1, 1)), DONE);
+	for (unsigned i = 0; i < 4096; i++) {
+		assert_int_equal(page[i], 0xff);
+		assert_int_equal(page[4096 + i], i >= 0x80 && i < 0xc0 ? 0 : 0xff);
+	}
+	cpu.x[1] = 0xffff000000009085;
+	run_aborts(SYS(3, 7, 4, 1, 1), 0x44);
+	go(0);
 	/* read-only: FAR is the address given, no CM */
 	cpu.x[1] = 0x8085;
 	run_aborts(SYS(3, 7, 4, 1, 1), 0x4f);
@@ -668,6 +695,7 @@ static void test_zva(void **state)
 	cpu.sys.sctlr_el1 &= ~SCTLR_DZE;
 	assert_int_equal(run(helper_sys, SYS(3, 7, 4, 1, 1)), TRAP);
 	go(1);
+	cpu.st_tab[9] = 0;
 	cpu.x[1] = 0x9085;
 	cpu.ps.pan = 1;
 	run_aborts(SYS(3, 7, 4, 1, 1), 0x4f);
@@ -679,6 +707,12 @@ static void test_zva_device(void **state)
 	go(0);
 	cpu.x[1] = 0x9000;
 	run_aborts(SYS(3, 7, 4, 1, 1), 0x61);
+	/* Normal memory that is none */
+	fixture_setup(NULL);
+	map_two(0x09000000ull | 3 | BIT(10) | 1 << 6);
+	go(0);
+	cpu.x[1] = 0x9000;
+	run_aborts(SYS(3, 7, 4, 1, 1), 0x50);
 }
 
 static void test_at(void **state)

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "fp_record.h"
+#include "../fp_record.h"
 
 _Static_assert(offsetof(struct fp_record, x) == 32 && offsetof(struct fp_record, v) == 160,
 	       "run_insn's offsets");

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules-prove [-j N] [--all] [--only NAME] [--model FILE]... --records DIR FILE...
+ *
+ * Proves the rules of each file that have no record yet (or all) and writes DIR/NAME.proofs. Exit status
+ * 0 when every rule is proven.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "rules/prove/prove.h"
+#include "rules/prove/records.h"
+
+static struct {
+	int jobs;
+	bool all;
+	const char *only, *records;
+	const char *model[64], *file[512];
+	int nmodel, nfiles;
+} opt = {.jobs = 1};
+
+static int parse_args(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+
+		if (opt.nmodel == 64 || opt.nfiles == 512)
+			return -1;
+		if (!strcmp(a, "-j") && i + 1 < argc)
+			opt.jobs = atoi(argv[++i]);
+		else if (!strcmp(a, "--all"))
+			opt.all = true;
+		else if (!strcmp(a, "--only") && i + 1 < argc)
+			opt.only = argv[++i];
+		else if (!strcmp(a, "--records") && i + 1 < argc)
+			opt.records = argv[++i];
+		else if (!strcmp(a, "--model") && i + 1 < argc)
+			opt.model[opt.nmodel++] = argv[++i];
+		else if (!strcmp(a, "--timeout") && i + 1 < argc)
+			prove_timeout_ms = (unsigned)atoi(argv[++i]) * 1000;
+		else
+			opt.file[opt.nfiles++] = a;
+	}
+	if (opt.jobs < 1 || opt.jobs > 64)
+		return -1;
+	return opt.records && opt.nfiles ? 0 : -1;
+}
+
+static void prove_one(const struct rule *r, const char *file, FILE *out)
+{
+	struct proof p;
+
+	prove_rule(r, &p);
+	fprintf(out, "%s %d %.0f %s %s\n", r->hash, p.instances, p.seconds * 1000,
+		verdict_name(p.verdict), r->name);
+	if (p.verdict == V_PROVED) {
+		printf("proved   %-28s %4d instances %7.2f s\n", r->name, p.instances, p.seconds);
+	} else {
+		printf("%-8s %s (%s:%d)\n%s", verdict_name(p.verdict), r->name, file, r->loc.line,
+		       p.text);
+	}
+	fflush(stdout);
+}
+
+/* Worker n of opt.jobs: every jobs-th rule that needs a proof; results to a temporary file. */
+static void worker(const struct ruleset *rs, const struct records *old, int n, FILE *out)
+{
+	int k = 0;
+
+	for (int i = 0; i < rs->nrules; i++) {
+		const struct rule *r = rs->rules[i];
+
+		if (opt.only && strcmp(opt.only, r->name))
+			continue;
+		if (!opt.all && records_find(old, r->hash))
+			continue;
+		if (k++ % opt.jobs == n)
+			prove_one(r, rs->file, out);
+	}
+	fflush(out);
+}
+
+static void run_workers(const struct ruleset *rs, const struct records *old, struct records *new)
+{
+	FILE *tmp[64];
+
+	fflush(stdout);
+	for (int n = 0; n < opt.jobs; n++) {
+		tmp[n] = tmpfile();
+		if (tmp[n] && fork() == 0) {
+			worker(rs, old, n, tmp[n]);
+			fflush(stdout);
+			_exit(0);
+		}
+	}
+	for (int n = 0; n < opt.jobs; n++)
+		wait(NULL);
+	for (int n = 0; n < opt.jobs; n++) {
+		if (!tmp[n])
+			continue;
+		rewind(tmp[n]);
+		records_read_results(new, tmp[n]);
+		fclose(tmp[n]);
+	}
+}
+
+static void record_path(const char *file, char *buf, size_t cap)
+{
+	const char *base = strrchr(file, '/');
+
+	base = base ? base + 1 : file;
+	snprintf(buf, cap, "%s/%.*s.proofs", opt.records, (int)strcspn(base, "."), base);
+}
+
+/* Returns how many rules are not proven. */
+static int prove_file(const char *file, const char *model, int *nrules, double *seconds)
+{
+	struct ruleset *rs = ruleset_load(file);
+	struct records old = {0}, new = {0};
+	char path[4096];
+	int bad = 0;
+
+	if (!rs || rs->nerrors) {
+		fprintf(stderr, "%s", rs && rs->errors ? rs->errors : "cannot read rules\n");
+		ruleset_free(rs);
+		return 1;
+	}
+	record_path(file, path, sizeof(path));
+	records_read(&old, path, model);
+	run_workers(rs, &old, &new);
+	for (int i = 0; i < rs->nrules; i++) {
+		const struct record *rec = records_find(&new, rs->rules[i]->hash);
+
+		if (!rec)
+			rec = records_find(&old, rs->rules[i]->hash);
+		if (!rec || strcmp(rec->result, "proved"))
+			bad++;
+		else
+			*seconds += rec->ms / 1000.0;
+	}
+	*nrules += rs->nrules;
+	if (records_write(path, model, rs, &old, &new))
+		fprintf(stderr, "rules-prove: cannot write %s\n", path);
+	records_free(&old);
+	records_free(&new);
+	ruleset_free(rs);
+	return bad;
+}
+
+int main(int argc, char **argv)
+{
+	char model[65];
+	double seconds = 0;
+	int bad = 0, n = 0;
+
+	if (parse_args(argc, argv)) {
+		fprintf(stderr, "usage: rules-prove [-j N] [--all] [--only NAME] [--timeout S] "
+				"[--model F]... --records DIR FILE...\n");
+		return 2;
+	}
+	if (model_hash(opt.model, opt.nmodel, model)) {
+		fprintf(stderr, "rules-prove: cannot read the semantic model's sources\n");
+		return 1;
+	}
+	for (int i = 0; i < opt.nfiles; i++)
+		bad += prove_file(opt.file[i], model, &n, &seconds);
+	printf("%d rules: %d proved, %d not; %.1f s of solver time\n", n, n - bad, bad, seconds);
+	return bad ? 1 : 0;
+}
