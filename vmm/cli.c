@@ -64,7 +64,7 @@ static const struct option options[] = {
 	 "log: in, rules, hir, out, exc, mmio, irq, unimp"},
 	{"--log-file", "FILE", set_log_file, NULL, "where --log goes (standard error)"},
 	{"--log-addr", "ADDR[-ADDR]", set_log_addr, NULL,
-	 "log translation of guest code at these addresses only"},
+	 "log translation of guest code at these addresses"},
 };
 
 static int set_any(struct cli *cli, const char *value)
