@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -29,6 +31,7 @@ struct sandbox {
 	const char *role;
 	enum sandbox_mode mode;
 	struct sock_fprog prog;
+	int landlock_fd; /* a ruleset, or -1 */
 };
 
 static const char *const syscall_names[] = {
@@ -187,6 +190,68 @@ static void reporter_start(void)
 	}
 }
 
+/* --- Files ------------------------------------------------------------------------------------ */
+
+/* Allows reading of `path`, or of what is beneath it. */
+static int allow_path(int ruleset, const char *path)
+{
+	struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE};
+	int ret;
+
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	ret = (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	ret = ret ? -errno : 0;
+	close(rule.parent_fd);
+	return ret;
+}
+
+/*
+ * A file that is replaced, not rewritten, is a new inode, which only a rule for its directory
+ * covers. Where /etc/resolv.conf is a link into a resolver's own directory, that is what happens.
+ */
+static int allow_file(int ruleset, const char *path)
+{
+	char real[PATH_MAX], *slash;
+
+	if (!realpath(path, real))
+		return 0; /* not there: nothing to read */
+	slash = strrchr(real, '/');
+	if (slash == real || !strncmp(real, "/etc/", 5))
+		return allow_path(ruleset, real);
+	*slash = 0;
+	return allow_path(ruleset, real);
+}
+
+/* An empty ruleset but for `files`. Kernels without Landlock leave the door to what the user may
+ * read. */
+static int prepare_files(const struct sandbox_role *role, struct sandbox *sb)
+{
+	struct landlock_ruleset_attr attr = {
+		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1, /* all of version 1 */
+	};
+	static bool warned;
+	int ret = 0;
+
+	if (!role->read_files)
+		return 0;
+	sb->landlock_fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (sb->landlock_fd < 0) {
+		if (errno != ENOSYS && errno != EOPNOTSUPP)
+			return -errno;
+		if (!warned)
+			warn_report("sandbox: this kernel has no Landlock; thread %s could read "
+				    "any file this user can",
+				    sb->thread);
+		warned = true;
+		return 0;
+	}
+	for (const char *const *f = role->read_files; *f && !ret; f++)
+		ret = allow_file(sb->landlock_fd, *f);
+	return ret;
+}
+
 /* --- Compiling and entering ------------------------------------------------------------------- */
 
 static const struct sandbox_rule device_rules[] = {
@@ -222,7 +287,9 @@ static int add_rules(scmp_filter_ctx ctx, const struct sandbox_role *role)
 	for (size_t i = 0; i < role->nrules && !ret; i++) {
 		const struct sandbox_rule *r = &role->rules[i];
 
-		ret = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->nr, r->nargs, r->arg);
+		ret = seccomp_rule_add_array(
+			ctx, r->deny ? SCMP_ACT_ERRNO((u32)r->deny) : SCMP_ACT_ALLOW, r->nr,
+			r->nargs, r->arg);
 		if (ret == -EEXIST)
 			ret = 0; /* two groups of a list may need the same call */
 	}
@@ -311,9 +378,15 @@ int sandbox_prepare(const struct sandbox_role *role, const char *thread, enum sa
 	strncpy(sb->thread, thread, sizeof(sb->thread) - 1);
 	sb->role = role->name;
 	sb->mode = mode;
+	sb->landlock_fd = -1;
+	*err = "libseccomp cannot compile the thread's allow-list";
 	ret = compile(role, sb);
+	/* Landlock cannot let pass and report; mode "log" does without. */
+	if (!ret && mode == SANDBOX_ON) {
+		*err = "cannot make the thread's Landlock rules";
+		ret = prepare_files(role, sb);
+	}
 	if (ret) {
-		*err = "libseccomp cannot compile the thread's allow-list";
 		sandbox_free(sb);
 		return ret;
 	}
@@ -337,6 +410,8 @@ int sandbox_enter(struct sandbox *sb)
 		memcpy(msg.thread, sb->thread, sizeof(msg.thread));
 	}
 	current = sb;
+	if (sb->landlock_fd >= 0 && syscall(SYS_landlock_restrict_self, sb->landlock_fd, 0))
+		return -errno;
 	ret = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &sb->prog);
 	if (ret < 0)
 		return -errno;
@@ -353,6 +428,8 @@ void sandbox_free(struct sandbox *sb)
 {
 	if (!sb)
 		return;
+	if (sb->landlock_fd >= 0)
+		close(sb->landlock_fd);
 	free(sb->prog.filter);
 	free(sb);
 }

@@ -25,6 +25,7 @@ enum sandbox_mode {
 /* One system call, allowed if all `nargs` comparisons hold. Several rules may name one call. */
 struct sandbox_rule {
 	int nr;
+	int deny; /* 0: allowed; an errno: fails with it, for code that has a way around */
 	unsigned nargs;
 	struct scmp_arg_cmp arg[SANDBOX_MAX_ARGS];
 };
@@ -33,9 +34,10 @@ struct sandbox_rule {
  * SANDBOX_ALLOW(read), SANDBOX_ALLOW(mmap, SANDBOX_ARG_CLEAR(2, PROT_EXEC)), ... Comparisons look
  * at the low 32 bits only, as the kernel does for the int arguments they are meant for.
  */
-#define SANDBOX_ALLOW(call, ...)                                        \
+#define SANDBOX_ALLOW(call, ...) SANDBOX_DENY(call, 0, __VA_ARGS__)
+#define SANDBOX_DENY(call, err, ...)                                    \
 	{                                                               \
-		.nr = SCMP_SYS(call),                                   \
+		.nr = SCMP_SYS(call), .deny = (err),                    \
 		.nargs = sizeof((struct scmp_arg_cmp[]){__VA_ARGS__}) / \
 			 sizeof(struct scmp_arg_cmp),                   \
 		.arg = {__VA_ARGS__},                                   \
@@ -55,6 +57,11 @@ struct sandbox_role {
 	const struct sandbox_rule *rules;
 	size_t nrules;
 	bool device;
+	/*
+	 * Optional: files such a thread may open for reading, NULL at the end, enforced by
+	 * Landlock. Without this no list should hold openat.
+	 */
+	const char *const *read_files;
 };
 
 /* What the main loop of every device thread needs (devices/virtio/worker.c). */

@@ -197,7 +197,8 @@ int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
 	if (!vq->size)
 		return 0;
 	/* Pairs with the driver's barrier between filling the ring and moving the index. */
-	ahead = (u16)(RING_LOAD_ACQ(&vq->avail->idx) - vq->next_avail);
+	vq->seen_avail = RING_LOAD_ACQ(&vq->avail->idx);
+	ahead = (u16)(vq->seen_avail - vq->next_avail);
 	if (!ahead)
 		return 0;
 	if (ahead > vq->size)
@@ -293,16 +294,27 @@ void virtq_disable_kicks(struct virtq *vq)
 		RING_STORE(&vq->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
-bool virtq_enable_kicks(struct virtq *vq)
+static bool ask_for_kick(struct virtq *vq, u16 after)
 {
 	if (!vq->size || vq->broken)
 		return false;
 	if (vq->event_idx)
-		RING_STORE((u16 *)&vq->used->ring[vq->size], vq->next_avail);
+		RING_STORE((u16 *)&vq->used->ring[vq->size], after);
 	else
 		RING_STORE(&vq->used->flags, 0);
 	full_barrier();
-	return RING_LOAD_ACQ(&vq->avail->idx) != vq->next_avail;
+	return RING_LOAD_ACQ(&vq->avail->idx) != after;
+}
+
+bool virtq_enable_kicks(struct virtq *vq)
+{
+	return ask_for_kick(vq, vq->next_avail);
+}
+
+bool virtq_wait_for_more(struct virtq *vq)
+{
+	/* Past what was given back: the driver kicks only for an index it has not gone by. */
+	return ask_for_kick(vq, vq->seen_avail);
 }
 
 /* --- Buffers ---------------------------------------------------------------------------------- */

@@ -37,9 +37,10 @@ struct virtq {
 	struct virtq_used *used;
 	u16 size; /* power of two, 1..VIRTQ_MAX_SIZE; 0: not active */
 	u16 next_avail;
-	u16 next_used; /* of the elements pushed */
-	u16 published; /* of the elements the driver can see */
-	u16 signalled; /* value of `published` at the last decision to interrupt */
+	u16 seen_avail; /* the driver's index when it was last looked at */
+	u16 next_used;	/* of the elements pushed */
+	u16 published;	/* of the elements the driver can see */
+	u16 signalled;	/* value of `published` at the last decision to interrupt */
 	bool signalled_valid;
 	bool indirect, event_idx; /* negotiated */
 	const char *broken;	  /* what the driver did wrong, or NULL */
@@ -96,6 +97,11 @@ bool virtq_should_signal(struct virtq *vq);
  */
 void virtq_disable_kicks(struct virtq *vq);
 bool virtq_enable_kicks(struct virtq *vq);
+/*
+ * For a device that has popped all there was, found it too little and given it back: asks for a
+ * kick when more comes. True: more has come meanwhile, try again.
+ */
+bool virtq_wait_for_more(struct virtq *vq);
 /* Chains the driver has made available and the device has not popped (at most the size). */
 unsigned virtq_pending(struct virtq *vq);
 
