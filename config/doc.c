@@ -402,7 +402,7 @@ static int doc_put(struct config_doc *doc, const char *key, struct json_object *
 {
 	struct json_object *obj = doc->root;
 	const char *p = key;
-	char name[64];
+	char name[64], made[CONFIG_PATH_MAX];
 	long index;
 
 	for (;;) {
@@ -425,6 +425,10 @@ static int doc_put(struct config_doc *doc, const char *key, struct json_object *
 				json_object_put(child);
 				break;
 			}
+			snprintf(made, sizeof(made), "%.*s", (int)(next - key) - (next[-1] == '.'),
+				 key);
+			if (origin_add(doc, made, origin))
+				return -ENOMEM;
 		}
 		obj = child;
 		p = next;

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
 #include "vmm/machine_internal.h"
 
@@ -23,8 +24,7 @@ void backends_collect(struct machine *m)
 	for (unsigned i = 0; i < cfg->n_drives; i++)
 		add(m, BACKEND_DRIVE, cfg->drives[i].id, i);
 	for (unsigned i = 0; i < cfg->n_networks; i++)
-		if (cfg->networks[i].type != NET_NONE)
-			add(m, BACKEND_NETWORK, cfg->networks[i].id, i);
+		add(m, BACKEND_NETWORK, cfg->networks[i].id, i);
 	for (unsigned i = 0; i < cfg->n_consoles; i++)
 		add(m, BACKEND_CONSOLE, cfg->consoles[i].id, i);
 	if (cfg->rng)
@@ -94,6 +94,55 @@ static int create_drive(struct machine *m, struct backend *b, const struct irq_l
 	return err;
 }
 
+static int create_user_net(const struct network_config *n, struct net_backend **nb,
+			   const char **why)
+{
+	struct net_user_params params = {.nforwards = n->n_forwards};
+
+	_Static_assert(NET_USER_MAX_FORWARDS >= CONFIG_MAX_FORWARDS, "forwards of a network");
+	for (unsigned i = 0; i < n->n_forwards; i++)
+		params.forward[i] = (struct net_forward){
+			.udp = n->forwards[i].proto == FORWARD_UDP,
+			.host_addr = n->forwards[i].host_addr,
+			.host_port = (u16)n->forwards[i].host_port,
+			.guest_addr = n->forwards[i].guest_addr,
+			.guest_port = (u16)n->forwards[i].guest_port,
+		};
+	return net_user_create(&params, nb, why);
+}
+
+static int create_net_backend(const struct network_config *n, struct net_backend **nb,
+			      const char **why)
+{
+	const struct net_tap_params tap = {.ifname = n->tap, .fd = n->fd};
+
+	switch (n->type) {
+	case NET_USER: return create_user_net(n, nb, why);
+	case NET_TAP: return net_tap_create(&tap, nb, why);
+	default: return net_none_create(nb, why);
+	}
+}
+
+static int create_network(struct machine *m, struct backend *b, const struct irq_line *irq,
+			  struct device **out)
+{
+	/* As QEMU's: guests' configurations that know an address keep working. */
+	static const u8 default_mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+	const struct network_config *n = &m->cfg->networks[b->index];
+	struct virtio_net_params params = {.id = n->id, .sandbox = machine_sandbox_mode(m)};
+	const char *why = "";
+	int err = create_net_backend(n, &params.backend, &why);
+
+	memcpy(params.mac, n->mac ? n->mac_bytes : default_mac, 6);
+	if (!n->mac)
+		params.mac[5] = (u8)(params.mac[5] + b->index);
+	if (!err)
+		err = virtio_net_create(&params, &m->mem, irq, out, &why);
+	if (err)
+		error_report("network \"%s\": %s: %s", n->id, why, strerror(-err));
+	return err;
+}
+
 static int create_console(struct machine *m, struct backend *b, const struct irq_line *irq,
 			  struct device **out)
 {
@@ -141,10 +190,10 @@ int backend_create_virtio(struct machine *m, struct backend *b, const struct irq
 {
 	switch (b->kind) {
 	case BACKEND_DRIVE: return create_drive(m, b, irq, out);
+	case BACKEND_NETWORK: return create_network(m, b, irq, out);
 	case BACKEND_CONSOLE: return create_console(m, b, irq, out);
 	case BACKEND_RNG: return create_rng(m, b, irq, out);
-	default: break;
+	case BACKEND_SERIAL: break; /* probe_virtio lets none through */
 	}
-	error_report("\"%s\": virtio-net is not implemented yet", b->id);
-	return -ENOTSUP;
+	return -EINVAL;
 }

@@ -31,7 +31,7 @@ static int set_no_rng(struct cli *cli, const char *value);
 
 static const struct option options[] = {
 	{"--kernel", "FILE", NULL, "boot.kernel",
-	 "arm64 Image (plain, gzip'd or EFI zboot), ELF or flat image"},
+	 "arm64 Image (plain, gzip'd, EFI zboot), ELF, flat"},
 	{"--initrd", "FILE", NULL, "boot.initrd", "initial RAM disk"},
 	{"--append", "TEXT", NULL, "boot.cmdline", "kernel command line"},
 	{"--dtb", "FILE", NULL, "device_tree", "device tree of your own instead of the built one"},
@@ -39,28 +39,32 @@ static const struct option options[] = {
 	{"--memory", "SIZE", NULL, "machine.memory", "guest memory: 512M, 2G (512M)"},
 	{"--gic", "2|3", NULL, "machine.gic", "interrupt controller version (3)"},
 	{"--drive", "path=FILE[,...]", set_drive, NULL,
-	 "virtio disk, repeatable; also readonly, direct, id=ID, serial=TEXT,\n"
-	 "cache=writeback|writethrough, queues=N"},
+	 "virtio disk, repeatable; also readonly, direct,\n"
+	 "id=ID, serial=TEXT, queues=N,\n"
+	 "cache=writeback|writethrough"},
 	{"--net", "user|tap=NAME|fd=N|none[,...]", set_net, NULL,
-	 "virtio network, repeatable; also id=ID, mac=ADDRESS and for user\n"
-	 "hostfwd=tcp|udp:[ADDR]:PORT-[ADDR]:PORT (host to guest), repeatable"},
+	 "virtio network, repeatable; also id=ID, mac=ADDRESS,\n"
+	 "hostfwd=tcp|udp:[ADDR]:PORT-[ADDR]:PORT\n"
+	 "(user: host to guest, repeatable)"},
 	{"--serial", "BACKEND", NULL, "serial",
-	 "PL011 serial line: stdio, pty, unix=PATH, file=PATH, none (stdio)"},
+	 "PL011 serial line: stdio, pty, unix=PATH, file=PATH,\n"
+	 "none (stdio)"},
 	{"--console", "BACKEND", set_console, NULL,
-	 "virtio console on the same kinds of back end, repeatable"},
+	 "virtio console on the same back ends, repeatable"},
 	{"--no-rng", NULL, set_no_rng, NULL, "leave out the virtio entropy source"},
 	{"--rules", "none|base|learned", NULL, "dbt.rules", "translation rules in use (learned)"},
 	{"--sandbox", "on|log|off", NULL, "sandbox",
-	 "per-thread system-call filters: enforce, report, none (on)"},
+	 "per-thread system-call filters: enforced, reported\n"
+	 "only, none (on)"},
 	{"--set", "KEY=VALUE", set_any, NULL,
-	 "override any configuration key: --set machine.cpus=4,\n"
-	 "--set drives[0].readonly=true; VALUE is JSON or plain text"},
+	 "override any configuration key, as in machine.cpus=4\n"
+	 "or drives[0].readonly=true; VALUE is JSON or text"},
 	{"--stats", "FILE", set_stats, NULL, "write counters as JSON at exit"},
 	{"--log", "TOPIC[,TOPIC...]", set_log, NULL,
 	 "log: in, rules, hir, out, exc, mmio, irq, unimp"},
 	{"--log-file", "FILE", set_log_file, NULL, "where --log goes (standard error)"},
 	{"--log-addr", "ADDR[-ADDR]", set_log_addr, NULL,
-	 "log translation only of guest code at these virtual addresses"},
+	 "log translation of guest code at these addresses"},
 };
 
 static int set_any(struct cli *cli, const char *value)

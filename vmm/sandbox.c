@@ -68,6 +68,7 @@ static const struct sandbox_rule main_rules[] = {
 	SANDBOX_ALLOW(unlink),
 	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_SETFL)),
 	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCSETS)),
+	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, TCGETS)), /* tcsetattr reads back what it set */
 	/* locks, and pthread_join of vCPU and device threads, which waits on a shared futex */
 	FUTEX_RULES,
 	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME)),
