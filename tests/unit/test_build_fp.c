@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "dbt/vm.h"
+#include "dbt/x64/vops.h"
 #include "fp_random.h"
 
 #define RAM_BASE 0x40000000ull
@@ -169,12 +170,11 @@ static unsigned run_batch(const struct enc *e, unsigned n)
 	return bad;
 }
 
-static void test_all(void **state)
+static void run_all(void)
 {
 	const char *count = getenv("COUNT"), *only = getenv("OP");
 	unsigned n = count ? (unsigned)atoi(count) : 1024, bad = 0, done = 0;
 
-	(void)state;
 	dbt_vcpu_reset(cpu, RAM_BASE, 0);
 	for (unsigned e = 0; e < ARRAY_SIZE(encs); e++) {
 		unsigned b = 0;
@@ -194,10 +194,26 @@ static void test_all(void **state)
 	assert_int_equal(bad, 0);
 }
 
+static void test_all(void **state)
+{
+	(void)state;
+	run_all();
+}
+
+/* x86-64-v3 and nothing more. */
+static void test_baseline(void **state)
+{
+	(void)state;
+	host_features_mask = 0;
+	run_all();
+	host_features_mask = ~0u;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_baseline, set_up, tear_down),
 	};
 
 	fp_random_seed();
