@@ -218,6 +218,41 @@ static void test_el0(void **state)
 	run_all();
 }
 
+/* FPCR and FPSR written and read by the guest between operations. */
+static void test_modes(void **state)
+{
+	static const u32 prog[] = {
+		0xd51b4400, /* msr fpcr, x0 */
+		0xd51b443f, /* msr fpsr, xzr */
+		0x1e621820, /* fdiv d0, d1, d2 */
+		0xd53b4421, /* mrs x1, fpsr */
+		0xd51b443f, /* msr fpsr, xzr */
+		0x1e622823, /* fadd d3, d1, d2 */
+		0xd53b4422, /* mrs x2, fpsr */
+		HVC0,
+	};
+	static const u64 third[] = {0x3fd5555555555555, 0x3fd5555555555556, 0x3fd5555555555555,
+				    0x3fd5555555555555};
+	static const u64 one = 0x3ff0000000000000, three = 0x4008000000000000;
+	struct dbt_exit ex;
+
+	(void)state;
+	dbt_vcpu_reset(cpu, RAM_BASE, 0);
+	cpu->sys.cpacr_el1 = 3u << 20;
+	memcpy(code, prog, sizeof(prog));
+	code_invalidate_page(vm, GPA(RAM_BASE));
+	for (unsigned r = 0; r < 4; r++) {
+		cpu->pc = RAM_BASE;
+		cpu->x[0] = r << 22;
+		memcpy(cpu->v[1], &one, 8);
+		memcpy(cpu->v[2], &three, 8);
+		assert_int_equal(dbt_vcpu_run(cpu, &ex), DBT_EXIT_HVC);
+		assert_memory_equal(cpu->v[0], &third[r], 8);
+		assert_int_equal(cpu->x[1], FPSR_IXC);
+		assert_int_equal(cpu->x[2], 0);
+	}
+}
+
 static int set_up_baseline(void **state)
 {
 	host_features_mask = 0;
@@ -236,6 +271,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_el0, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_el1, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
 		{"test_el0_baseline", test_el0, set_up_baseline, tear_down_baseline, NULL},
 		{"test_el1_baseline", test_el1, set_up_baseline, tear_down_baseline, NULL},
 	};
