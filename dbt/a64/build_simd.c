@@ -231,40 +231,16 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 #undef H
 /* clang-format on */
 
-/* The pool of constants is finite: an operation that got none cannot be placed. */
-static bool lacks_constant(const struct hir_buf *b, unsigned from)
-{
-	for (unsigned i = from; i < b->n && i < HIR_MAX; i++) {
-		const struct hir *h = &b->op[i];
-
-		if (h->op != HIR_V)
-			continue;
-		switch (vop_table[h->vop].form) {
-		case VF_RVM:
-		case VF_RVMI:
-		case VF_RVMR:
-			if (h->b.kind == H_NONE)
-				return true;
-		}
-		if (h->a.kind == H_NONE)
-			return true;
-	}
-	return false;
-}
-
 int build_simd(struct tr *tr, const struct a64_insn *in)
 {
 	struct sb s = {.b = &tr->hir, .in = in, .size = in->size, .q = in->q};
 	const struct simd_rule *r = &rules[in->op];
-	unsigned from = tr->hir.n;
 
 	if (build_mem_vec(tr, in) == 0)
 		return 0;
 	if (!r->fn)
 		return -1;
-	if (r->fn(&s, r->arg) == 0 && !lacks_constant(&tr->hir, from))
-		return 0;
-	tr->hir.n = from;
-	hir_helper(&tr->hir, simd_helper(in->raw), in->raw);
+	if (r->fn(&s, r->arg) < 0)
+		hir_helper(&tr->hir, simd_helper(in->raw), in->raw);
 	return 0;
 }
