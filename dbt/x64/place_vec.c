@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Placement of vector operations. Guest vector registers live in the CPU state; xmm0-xmm7 are scratch
- * for temporaries and operands within an instruction.
+ * Placement of vector operations. Guest vector registers live in the CPU state; xmm1-xmm8 are scratch
+ * for temporaries and operands within an instruction, xmm0 is the implicit operand of SSE forms.
  */
 #include "dbt/x64/place_internal.h"
 #include "dbt/x64/vops.h"
 
-#define N_VSCRATCH 8
 
 const struct vop_info vop_table[VOP_NUM] = {
 #define VOP(name, form, pp, map, opcode, w, flags) {#name, form, pp, map, opcode, w, flags},
@@ -16,7 +15,7 @@ const struct vop_info vop_table[VOP_NUM] = {
 
 static int valloc(struct place *p)
 {
-	for (int r = 0; r < N_VSCRATCH; r++)
+	for (int r = VSCRATCH_FIRST; r < VSCRATCH_FIRST + N_VSCRATCH; r++)
 		if (!(p->vbusy & BIT(r))) {
 			p->vbusy |= BIT(r);
 			p->op_vbusy |= BIT(r);
@@ -152,6 +151,20 @@ static void vop(struct place *p, const struct hir *h)
 			x_vex(a, 0, 1, 0, 0, 0x28, r, 0, vrm(p, &h->d), 0);
 		}
 		encode(p, v, r, x, vrm(p, &h->b), v->form == VF_FMAI);
+		break;
+	case VF_SSE:
+		if (h->d.kind == H_W) {
+			r = vrm(p, &h->d).reg;
+		} else {
+			r = valloc(p);
+			x_vex(a, 0, 1, 0, 0, 0x28, r, 0, vrm(p, &h->d), 0);
+		}
+		if (h->b.kind != H_NONE)
+			x_vex(a, 0, 1, 0, 0, 0x28, 0, 0, vrm(p, &h->b), 0);
+		x_op(a, 4, (v->map == 2 ? 0x0f3800u : 0x0f3a00u) | v->opcode, r, vrm(p, &h->a),
+		     v->map == 3);
+		if (v->map == 3)
+			x8(a, (unsigned)h->imm2);
 		break;
 	case VF_G2V:
 		x = gsrc(p, &h->a);

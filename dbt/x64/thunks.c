@@ -7,7 +7,7 @@
  * address} pairs, so C may reset it at any time, and must whenever translations or mappings change.
  */
 #include "dbt/vm.h"
-#include "dbt/x64/regmap.h"
+#include "dbt/x64/place_internal.h"
 
 /* The ten hottest registers of compiled code: x0-x5, x19-x21, SP. */
 const s8 regmap_host[32] = {
@@ -106,8 +106,9 @@ static void emit_helper(struct dbt_vm *vm, struct xasm *a)
 /* C may use the registers of vector temporaries. opcode: 0x29 saves, 0x28 restores (vmovaps). */
 static void emit_move_vtemps(struct xasm *a, unsigned opcode)
 {
-	for (int r = 0; r < 8; r++)
-		x_vex(a, 0, 1, 0, 0, opcode, r, 0, xm(RBP, CPU_OFF(vsave) + 16 * r), 0);
+	for (int r = 0; r < N_VSCRATCH; r++)
+		x_vex(a, 0, 1, 0, 0, opcode, r + VSCRATCH_FIRST, 0,
+		      xm(RBP, CPU_OFF(vsave) + 16 * r), 0);
 }
 
 /* t_miss: called by a failed check; rax, rcx, rdx and everything else survive a successful fill. */
