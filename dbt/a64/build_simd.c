@@ -203,6 +203,14 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	[A64_XAR] = {simd_xar, {0}},
 	[A64_SHA1H] = {simd_sha1h, {0}},
 	[A64_SHA1SU0] = {simd_sha1su0, {0}},
+	[A64_SHA1SU1] = {simd_sha1su1, {0}},
+	[A64_SHA1C] = {simd_sha1_rounds, {0}},
+	[A64_SHA1P] = {simd_sha1_rounds, {1}},
+	[A64_SHA1M] = {simd_sha1_rounds, {2}},
+	[A64_SHA256H] = {simd_sha256_rounds, {0}},
+	[A64_SHA256H2] = {simd_sha256_rounds, {1}},
+	[A64_SHA256SU0] = {simd_sha256su0, {0}},
+	[A64_SHA256SU1] = {simd_sha256su1, {0}},
 
 	/* no inline form yet */
 	H(SQADD_s), H(UQADD_s), H(SQSUB_s), H(UQSUB_s), H(SQSHL_v), H(SQSHL_s), H(UQSHL_v),
@@ -216,8 +224,8 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	H(SQRDMLSH_elem_s), H(SQDMLAL_elem), H(SQDMLAL_elem_s), H(SQDMLSL_elem),
 	H(SQDMLSL_elem_s), H(SQDMULL_elem_s), H(SQSHLU_v), H(SQSHLU_s), H(SQSHL_imm_v),
 	H(SQSHL_imm_s), H(UQSHL_imm_v), H(UQSHL_imm_s), H(SQSHRN_s), H(SQRSHRN_s), H(SQSHRUN_s),
-	H(SQRSHRUN_s), H(UQSHRN_s), H(UQRSHRN_s), H(SHA1C), H(SHA1P), H(SHA1M), H(SHA256H),
-	H(SHA256H2), H(SHA256SU1), H(SHA1SU1), H(SHA256SU0), H(SHA512H), H(SHA512H2),
+	H(SQRSHRUN_s), H(UQSHRN_s), H(UQRSHRN_s), 
+	H(SHA512H), H(SHA512H2),
 	H(SHA512SU1), H(SHA512SU0),
 
 	/* structure loads and stores build_mem_vec() declines */
