@@ -66,6 +66,7 @@ struct dbt_vcpu {
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
 	_Alignas(64) u8 v[32][16]; /* vector registers, little endian */
+	u8 vsave[8][16];	   /* the miss thunk's copy of placement's vector temporaries */
 
 	/* ---- warm ---- */
 	struct a64_pstate ps;

@@ -8,6 +8,8 @@
 #include "dbt/x64/asm.h"
 #include "dbt/x64/regmap.h"
 
+#define VSCRATCH_FIRST 1 /* xmm registers of vector temporaries */
+#define N_VSCRATCH     7
 #define MAX_TEMPS 256
 #define MAX_COLD  512
 #define MAX_SITES 512

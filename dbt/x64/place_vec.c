@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Placement of vector operations. Guest vector registers live in the CPU state; xmm0-xmm7 are scratch
- * for temporaries and operands within an instruction.
+ * Placement of vector operations. xmm1-xmm7 are scratch for temporaries and operands within an instruction, xmm0
+ * is the implicit operand of SSE forms; vm->vmap says which guest registers live in the others.
  */
 #include "dbt/x64/place_internal.h"
 #include "dbt/x64/vops.h"
-
-#define N_VSCRATCH 8
 
 const struct vop_info vop_table[VOP_NUM] = {
 #define VOP(name, form, pp, map, opcode, w, flags) {#name, form, pp, map, opcode, w, flags},
@@ -16,7 +14,7 @@ const struct vop_info vop_table[VOP_NUM] = {
 
 static int valloc(struct place *p)
 {
-	for (int r = 0; r < N_VSCRATCH; r++)
+	for (int r = VSCRATCH_FIRST; r < VSCRATCH_FIRST + N_VSCRATCH; r++)
 		if (!(p->vbusy & BIT(r))) {
 			p->vbusy |= BIT(r);
 			p->op_vbusy |= BIT(r);
@@ -208,6 +206,22 @@ static int vop_fma(struct place *p, const struct hir *h, const struct vop_info *
 	return r;
 }
 
+/* Legacy-encoded SHA extensions: d is read and written, b if present goes to xmm0. */
+static int vop_sse(struct place *p, const struct hir *h, const struct vop_info *v)
+{
+	struct xop m = vrm_for(p, v, &h->a), d = vrm(p, &h->d);
+	int r = vdst_for(p, v, &h->d);
+
+	if (d.reg != r)
+		vmov(p, r, d);
+	if (h->b.kind != H_NONE)
+		vmov(p, 0, vrm(p, &h->b));
+	x_op(&p->a, 4, (v->map == 2 ? 0x0f3800u : 0x0f3a00u) | v->opcode, r, m, v->map == 3);
+	if (v->map == 3)
+		x8(&p->a, (unsigned)h->imm2);
+	return r;
+}
+
 static void vop(struct place *p, const struct hir *h)
 {
 	const struct vop_info *v = &vop_table[h->vop];
@@ -240,6 +254,7 @@ static void vop(struct place *p, const struct hir *h)
 		break;
 	case VF_FMA:
 	case VF_FMAI: r = vop_fma(p, h, v); break;
+	case VF_SSE: r = vop_sse(p, h, v); break;
 	case VF_G2V:
 		x = gsrc(p, &h->a);
 		r = vdst_for(p, v, &h->d);

@@ -6,9 +6,8 @@
  * crossing switches. The return stack holds only predictions: {host return address, guest return
  * address} pairs, so C may reset it at any time, and must whenever translations or mappings change.
  */
-#include "dbt/hir.h"
 #include "dbt/vm.h"
-#include "dbt/x64/regmap.h"
+#include "dbt/x64/place_internal.h"
 #include "dbt/x64/vops.h"
 
 /* The ten hottest registers of compiled code: x0-x5, x19-x21, SP. */
@@ -138,6 +137,14 @@ static void emit_helper(struct dbt_vm *vm, struct xasm *a)
 	emit_resume(vm, a);
 }
 
+/* C may use the registers of vector temporaries. opcode: 0x29 saves, 0x28 restores (vmovaps). */
+static void emit_move_vtemps(struct xasm *a, unsigned opcode)
+{
+	for (int r = 0; r < N_VSCRATCH; r++)
+		x_vex(a, 0, 1, 0, 0, opcode, r + VSCRATCH_FIRST, 0,
+		      xm(RBP, CPU_OFF(vsave) + 16 * r), 0);
+}
+
 /* t_miss: called by a failed check; rax, rcx, rdx and everything else survive a successful fill. */
 static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 {
@@ -147,6 +154,7 @@ static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RAX])), RAX);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RCX])), RCX);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RDX])), RDX);
+	emit_move_vtemps(a, 0x29);
 	emit_save_pinned(vm, a);
 	x_lea(a, 8, RBX, xm(RSP, 8));
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(ret_sp)), RBX);
@@ -156,6 +164,7 @@ static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 	fail = x_jcc_fwd(a, 5);
 	x_lea(a, 8, RSP, xm(RBX, -8));
 	emit_load_pinned(vm, a);
+	emit_move_vtemps(a, 0x28);
 	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_RAX])));
 	x_mov_rm(a, 8, RCX, xm(RBP, CPU_OFF(scratch[SCR_RCX])));
 	x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(scratch[SCR_RDX])));
