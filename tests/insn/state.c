@@ -167,7 +167,9 @@ void case_readonly(uint64_t *mem)
 
 void result_mask(const struct insn_case *c, struct result *res)
 {
-	res->r.fpsr &= 0x0800009f; /* AArch32's condition flags are RES0, qemu keeps them */
+	/* AArch32's condition flags, Len and Stride are RES0, qemu keeps them. */
+	res->r.fpsr &= 0x0800009f;
+	res->r.fpcr &= 0x07c80000;
 	if (!res->r.sig)
 		return;
 	for (int i = 0; i < 31; i++)
