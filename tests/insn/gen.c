@@ -518,7 +518,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cases = realloc(cases, (n + count + 1) * sizeof(*cases));
-	g.rng *= 0x9e3779b97f4a7c15ull; /* neighbouring seeds must not share a stream */
+	/* rnd() steps by a constant: seeds must land far apart, or runs repeat each other's cases. */
+	g.rng = rnd(&g) ^ (g.rng << 32 | g.rng >> 32);
 	for (u32 k = 0; k < count; k++)
 		gen_case(&g, &cases[n++], k);
 	int rc = cases_write(out, cases, n, full);
