@@ -58,12 +58,21 @@ static void check_dest(struct ruleset *rs, struct rule *r, struct hinsn *h, int 
 		ruleset_error(rs, h->loc, "%s cannot set flags", hop_name(op));
 }
 
+/* Operations that exist in 64 bits only. */
+static bool only_64(int op)
+{
+	return op == HIR_PCADDR || op == HIR_UMULH || op == HIR_SMULH || op == HIR_BSWAP32 ||
+	       op == HIR_BR || op == HIR_BLR || op == HIR_RET;
+}
+
 static void check_operands(struct ruleset *rs, struct rule *r, struct hinsn *h, int op)
 {
 	bool branch = op == HIR_B || op == HIR_BCC || op == HIR_BZ || op == HIR_BNZ ||
 		      op == HIR_BTZ || op == HIR_BTNZ || op == HIR_BL || op == HIR_PCADDR;
 
 	check_dest(rs, r, h, op);
+	if (only_64(op) && h->wsel != WS_X)
+		ruleset_error(rs, h->loc, "%s has a 64-bit form only", hop_name(op));
 	if (branch != (h->a.kind == HO_EXPR) &&
 	    (branch || op == HIR_LD || op == HIR_ST || op == HIR_LEA || op == HIR_BR ||
 	     op == HIR_BLR || op == HIR_RET))

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rules/prove/concrete.h"
 
@@ -351,12 +352,11 @@ static void run(struct ruleset **sets, int nsets)
 		if (!mutations[conc_random(&seed) % ARRAY_SIZE(mutations)](&m, &seed))
 			continue;
 		judge(r, &m, seed);
-		if (!opt.verbose && score.total % 50 == 0) {
-			fprintf(stderr, "\r%u mutants", score.total);
-			fflush(stderr);
-		}
+		if (isatty(2))
+			fprintf(stderr, "\r%u of %u", score.total, opt.count);
 	}
-	fprintf(stderr, "\r");
+	if (isatty(2))
+		fprintf(stderr, "\r");
 }
 
 int main(int argc, char **argv)
