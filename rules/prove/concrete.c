@@ -14,9 +14,10 @@ u64 conc_random(u64 *seed)
 
 u64 conc_operand(u64 *seed)
 {
-	static const u64 corner[] = {0,	     1,	   2,	   7,		8,	     0x7f,
-				     0x80,   0xff, 0x7fff, 0x8000,	0xffff,	     0x7fffffff,
-				     1u << 31, 0xffffffff, 1ull << 32, 1ull << 63, ~0ull >> 1, ~0ull};
+	static const u64 corner[] = {0,		 1,	     2,	       7,	   8,
+				     0x7f,	 0x80,	     0xff,     0x7fff,	   0x8000,
+				     0xffff,	 0x7fffffff, 1u << 31, 0xffffffff, 1ull << 32,
+				     1ull << 63, ~0ull >> 1, ~0ull};
 	u64 r = conc_random(seed);
 
 	switch (r & 7) {

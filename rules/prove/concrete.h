@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HIR on numbers: an evaluator that shares nothing with the symbolic model, and random parameter values
- * for a rule. Checks what the prover says (rules/prove/mutate.c, tests/rules).
+ * HIR on numbers: an evaluator that shares nothing with the symbolic model, and random parameter
+ * values for a rule. Checks what the prover says (rules/prove/mutate.c, tests/rules).
  */
 #ifndef ARMATURE_RULES_CONCRETE_H
 #define ARMATURE_RULES_CONCRETE_H
@@ -39,12 +39,13 @@ u64 conc_load_value(u64 addr, unsigned size, int k);
 int conc_exec(struct conc_state *st, const struct hir *h);
 
 /*
- * Chooses parameter values the decoder can deliver and the rule's conditions allow (liveness taken as dead).
- * False when none was found.
+ * Chooses parameter values the decoder can deliver and the rule's conditions allow (liveness taken
+ * as dead). False when none was found.
  */
 bool conc_params(const struct rule *r, const struct instance *in, s64 *param, u64 *seed);
 
-/* Builds the HIR of the rule's host side for these parameters, as the rule compiler's code would. */
+/* Builds the HIR of the rule's host side for these parameters, as the rule compiler's code would.
+ */
 void conc_expand(const struct rule *r, const struct instance *in, const s64 *param,
 		 struct hir_buf *b);
 

@@ -100,8 +100,8 @@ static void fix_movk(const struct rule *r, s64 *param, u64 *seed)
 {
 	for (int k = 0; k < r->nguest; k++) {
 		const struct ginsn *g = &r->guest[k];
-		s64 at = g->f[F_AMOUNT].kind == GV_PARAM ? param[g->f[F_AMOUNT].v] :
-							   g->f[F_AMOUNT].v;
+		s64 at = g->f[F_AMOUNT].kind == GV_PARAM ? param[g->f[F_AMOUNT].v]
+							 : g->f[F_AMOUNT].v;
 
 		if (g->op == A64_MOVK && g->f[F_IMM].kind == GV_PARAM)
 			param[g->f[F_IMM].v] = pick(seed, 65536) << at;
@@ -165,11 +165,11 @@ void conc_expand(const struct rule *r, const struct instance *in, const s64 *par
 			o->size = (u8)mem_log2(mem, 0);
 			o->sx = mem >= MEM_SB;
 		}
-		o->w = h->wsel == WS_W ? 4 :
-		       h->wsel == WS_X ? 8 :
-		       h->wsel == WS_R ? (u8)(in->width / 8) :
-		       o->size == 3    ? 8 :
-					 4;
+		o->w = h->wsel == WS_W	 ? 4
+		       : h->wsel == WS_X ? 8
+		       : h->wsel == WS_R ? (u8)(in->width / 8)
+		       : o->size == 3	 ? 8
+					 : 4;
 		o->d = operand(r, &h->d, param, &env, true);
 		o->a = operand(r, &h->a, param, &env, false);
 		o->b = operand(r, &h->b, param, &env, false);
@@ -178,6 +178,7 @@ void conc_expand(const struct rule *r, const struct instance *in, const s64 *par
 		if (h->disp)
 			o->imm2 = (s32)expr_eval(h->disp, r, &env);
 		if (h->cc.kind != GV_ABSENT)
-			o->cc = (u8)((h->cc.kind == GV_PARAM ? param[h->cc.v] : h->cc.v) ^ h->cc_inv);
+			o->cc = (u8)((h->cc.kind == GV_PARAM ? param[h->cc.v] : h->cc.v) ^
+				     h->cc_inv);
 	}
 }

@@ -3,9 +3,9 @@
  * rules-mutate [-n COUNT] [-s SEED] [-v] FILE...
  *
  * Seeds errors into proven rules and sees whether checker and prover reject them. A mutant that the
- * prover accepts is compared with the original on random numbers by an evaluator of its own: equal means
- * the mutation changed nothing (x & y = y & x); different means the prover let a wrong rule pass.
- * Conditions that are dropped without harm are counted apart: they are generalisations.
+ * prover accepts is compared with the original on random numbers by an evaluator of its own: equal
+ * means the mutation changed nothing (x & y = y & x); different means the prover let a wrong rule
+ * pass. Conditions that are dropped without harm are counted apart: they are generalisations.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,8 +230,8 @@ static bool drop_when(struct mutant *m, u64 *seed)
 }
 
 static bool (*const mutations[])(struct mutant *m, u64 *seed) = {
-	change_op,   swap_operands, off_by_one,	    change_width, change_flags, invert_cond,
-	drop_op,     reorder,	    other_register, other_temp,	  change_mem,	drop_when,
+	change_op, swap_operands, off_by_one,	  change_width, change_flags, invert_cond,
+	drop_op,   reorder,	  other_register, other_temp,	change_mem,   drop_when,
 };
 
 /* ---- is it really the same? ---- */
@@ -382,11 +382,13 @@ int main(int argc, char **argv)
 	}
 	run(sets, nsets);
 	rejected = score.by_checker + score.by_prover + score.unknown;
-	printf("seed %llu: %u wrong rules: %u rejected (%u by the checker, %u refuted by the prover, "
+	printf("seed %llu: %u wrong rules: %u rejected (%u by the checker, %u refuted by the "
+	       "prover, "
 	       "%u not proven in time), %u accepted: score %.2f %%\n",
-	       (unsigned long long)opt.seed, score.total, rejected, score.by_checker, score.by_prover,
-	       score.unknown, score.missed, 100.0 * rejected / score.total);
-	printf("besides: %u mutants that changed nothing; %u dropped conditions, %u of them needed\n",
+	       (unsigned long long)opt.seed, score.total, rejected, score.by_checker,
+	       score.by_prover, score.unknown, score.missed, 100.0 * rejected / score.total);
+	printf("besides: %u mutants that changed nothing; %u dropped conditions, %u of them "
+	       "needed\n",
 	       score.equivalent, score.conditions, score.conditions_rejected);
 	return score.missed != 0;
 }

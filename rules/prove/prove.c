@@ -397,6 +397,14 @@ static unsigned host_width(struct pctx *c, const struct hinsn *h, enum mem_type 
 	return mem_log2(mem, c->in->width) == 3 ? 8 : 4;
 }
 
+static bool access_follows(const struct rule *r, int k)
+{
+	while (++k < r->nhost)
+		if (hop_is_mem(hinsn_op(r, &r->host[k])))
+			return true;
+	return false;
+}
+
 static bool run_host(struct pctx *c)
 {
 	for (int k = 0; k < c->r->nhost; k++) {
@@ -425,9 +433,9 @@ static bool run_host(struct pctx *c)
 		snprintf(what, sizeof(what), "operand range of host operation %d (%s)", k + 1,
 			 hop_name(t.op));
 		obligation(c, what, sem_hir_wellformed(&c->s, &t), NULL, NULL);
-		/* Accesses stand together; a load may not change the base of the next. */
+		/* Accesses are checked together; a load may not change the base of a later one. */
 		if (t.op == HIR_LD && t.d.kind == HT_REG && t.a.kind == HT_REG &&
-		    k + 1 < c->r->nhost && hop_is_mem(hinsn_op(c->r, &c->r->host[k + 1])))
+		    access_follows(c->r, k))
 			obligation(c, "base overwritten before the next access",
 				   bv_not1(&c->s, sem_same_loc(&c->s, t.d.reg, t.a.reg)), NULL,
 				   NULL);

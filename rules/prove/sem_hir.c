@@ -240,8 +240,9 @@ static int exec_mem_flags(struct hctx *c)
 	switch (h->op) {
 	case HIR_LD:
 		v = st_load(c->st, h->size, address(c));
-		result(c,
-		       h->sx && (8u << h->size) < c->w ? bv_sext(s, v, c->w) : bv_zext(s, v, 64));
+		if ((8u << h->size) > c->w)
+			v = bv_low(s, v, c->w);
+		result(c, h->sx ? bv_sext(s, v, c->w) : v);
 		break;
 	case HIR_ST: st_store(c->st, h->size, address(c), full(c, &h->b)); break;
 	case HIR_PCADDR: result(c, Z3_mk_bvadd(s->z, s->page_va, h->a.val)); break;
