@@ -19,14 +19,14 @@ int alloc_scratch(struct place *p)
 	for (unsigned k = 0; k < 3; k++) {
 		int r = order[k];
 
-		if (p->busy & BIT(r) || (r == RDX && p->ac.valid))
+		if (p->busy & BIT(r) || (r == RDX && p->ac_rdx >= 0))
 			continue;
 		p->busy |= BIT(r);
 		p->op_busy |= BIT(r);
 		return r;
 	}
-	if (p->ac.valid && !(p->busy & BIT(RDX))) {
-		p->ac.valid = false; /* give up the page check: the next access does its own */
+	if (p->ac_rdx >= 0 && !(p->busy & BIT(RDX))) {
+		cache_lose_rdx(p);
 		p->busy |= BIT(RDX);
 		p->op_busy |= BIT(RDX);
 		return RDX;
@@ -47,7 +47,7 @@ static int alloc_temp(struct place *p)
 void take_reg(struct place *p, int reg)
 {
 	if (reg == RDX)
-		p->ac.valid = false;
+		cache_lose_rdx(p);
 	if (!(p->busy & BIT(reg))) {
 		p->busy |= BIT(reg);
 		p->op_busy |= BIT(reg);
@@ -424,7 +424,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
 	p->fl_eflags = p->pol_add = false;
 	p->fl_mem = true;
-	p->ac.valid = false;
+	cache_drop_all(p);
 	p->ncold = p->nsites = 0;
 	p->vm = vm;
 	p->vpin = !(tr->mode & (TR_MODE_EL1 | TR_MODE_FP_TRAP));
