@@ -9,7 +9,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 PKG_LIST := json-c libseccomp zlib
 OPT      ?= -O2
 SAN      ?=
-WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-prototypes \
+WARN     := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DARMATURE_VERSION='"0.1.0"'
 CFLAGS   += -std=gnu11 -g $(OPT) $(SAN) $(WARN) -fno-strict-aliasing -pthread -MMD -MP

@@ -54,6 +54,7 @@ struct dbt_vcpu {
 	u16 host_nzcv;		/* lahf<<8 | seto image, with CF = NOT C (as after x86 cmp) */
 	u8 excl_size;		/* exclusive monitor: bytes, 0 = open */
 	u8 in_code;		/* translated code is running (signal handler's test) */
+	u8 v_pinned;		/* ... and keeps vector registers in host registers (dbt_vm.vmap): EL0 code */
 	u64 *ld_tab, *st_tab, *ex_tab; /* current view */
 	u64 st_index; /* (st_tab - ld_tab): added to the index for stores */
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
@@ -65,6 +66,7 @@ struct dbt_vcpu {
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
 	_Alignas(64) u8 v[32][16]; /* vector registers, little endian */
+	u8 vsave[8][16];	   /* the miss thunk's copy of placement's vector temporaries */
 
 	/* ---- warm ---- */
 	struct a64_pstate ps;

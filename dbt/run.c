@@ -122,6 +122,7 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			host = b->host;
 		}
 		cpu->page_va = ALIGN_DOWN(cpu->pc, PAGE_SIZE);
+		cpu->v_pinned = !(page->mode & (TR_MODE_EL1 | TR_MODE_FP_TRAP));
 		return host;
 	}
 }

@@ -103,6 +103,7 @@ struct dbt_vm {
 	struct code_page *all_pages;
 
 	/* thunks, RX addresses */
+	s8 vmap[32]; /* host register of a guest vector register while EL0 code runs, -1: in memory */
 	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch;
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 

@@ -8,9 +8,6 @@ RULES_MODEL := $(sort $(wildcard rules/prove/sem*.[ch])) rules/prove/prove.c rul
 RULES_LANG  := $(wildcard rules/lang/*.[ch])
 RULES_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -I. -D_GNU_SOURCE
 
-# TODO(rules): drop --unproven once the records are in.
-RULES_FLAGS ?= --unproven
-
 GEN += $(BUILD)/gen/rules_gen.inc
 
 $(BUILD)/gen/rules-compile: $(RULES_LANG) $(wildcard rules/compile/*.[ch]) dbt/hir.h dbt/a64/insns.def \
@@ -35,8 +32,21 @@ $(BUILD)/rules-prove: $(PROVE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt
 	@echo "  HOSTCC  $@"
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(PROVE_SRC) -lz3
 
+# Seeded errors must be rejected.
+MUTATE_SRC := rules/prove/mutate.c rules/prove/concrete.c rules/prove/concrete_rule.c \
+              $(filter %.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c)
+
+$(BUILD)/rules-mutate: $(MUTATE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt/hir.h
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(MUTATE_SRC) -lz3
+
+.PHONY: mutate
+mutate: $(BUILD)/rules-mutate ## seed 600 errors into the base rules: checker and prover must reject all
+	$(Q)$< $(MUTATE_FLAGS) $(RULES_BASE)
+
 .PHONY: prove
-prove: $(BUILD)/rules-prove
+prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--all: all)
 	$(Q)mkdir -p rules/proofs
 	$(Q)$< -j $(PROVE_JOBS) $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
 		$(RULES_BASE) $(RULES_LEARN)

@@ -202,6 +202,18 @@ int build_mem_vec(struct tr *tr, const struct a64_insn *in)
 	case A64_ST1_mult: build_ld1_mult(tr, in, false); return 0;
 	case A64_LD1_single: build_ld1_single(tr, in, true); return 0;
 	case A64_ST1_single: build_ld1_single(tr, in, false); return 0;
+	case A64_LD2_mult:
+	case A64_LD3_mult:
+	case A64_LD4_mult:
+		build_struct_mult(tr, in, true);
+		struct_writeback(&tr->hir, in);
+		return 0;
+	case A64_ST2_mult:
+	case A64_ST3_mult:
+	case A64_ST4_mult:
+		build_struct_mult(tr, in, false);
+		struct_writeback(&tr->hir, in);
+		return 0;
 	case A64_LD1R:
 	case A64_LD2R:
 	case A64_LD3R:

@@ -203,6 +203,14 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	[A64_XAR] = {simd_xar, {0}},
 	[A64_SHA1H] = {simd_sha1h, {0}},
 	[A64_SHA1SU0] = {simd_sha1su0, {0}},
+	[A64_SHA1SU1] = {simd_sha1su1, {0}},
+	[A64_SHA1C] = {simd_sha1_rounds, {0}},
+	[A64_SHA1P] = {simd_sha1_rounds, {1}},
+	[A64_SHA1M] = {simd_sha1_rounds, {2}},
+	[A64_SHA256H] = {simd_sha256_rounds, {0}},
+	[A64_SHA256H2] = {simd_sha256_rounds, {1}},
+	[A64_SHA256SU0] = {simd_sha256su0, {0}},
+	[A64_SHA256SU1] = {simd_sha256su1, {0}},
 
 	/* no inline form yet */
 	H(SQADD_s), H(UQADD_s), H(SQSUB_s), H(UQSUB_s), H(SQSHL_v), H(SQSHL_s), H(UQSHL_v),
@@ -216,8 +224,8 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	H(SQRDMLSH_elem_s), H(SQDMLAL_elem), H(SQDMLAL_elem_s), H(SQDMLSL_elem),
 	H(SQDMLSL_elem_s), H(SQDMULL_elem_s), H(SQSHLU_v), H(SQSHLU_s), H(SQSHL_imm_v),
 	H(SQSHL_imm_s), H(UQSHL_imm_v), H(UQSHL_imm_s), H(SQSHRN_s), H(SQRSHRN_s), H(SQSHRUN_s),
-	H(SQRSHRUN_s), H(UQSHRN_s), H(UQRSHRN_s), H(SHA1C), H(SHA1P), H(SHA1M), H(SHA256H),
-	H(SHA256H2), H(SHA256SU1), H(SHA1SU1), H(SHA256SU0), H(SHA512H), H(SHA512H2),
+	H(SQRSHRUN_s), H(UQSHRN_s), H(UQRSHRN_s), 
+	H(SHA512H), H(SHA512H2),
 	H(SHA512SU1), H(SHA512SU0),
 
 	/* structure loads and stores build_mem_vec() declines */
@@ -231,40 +239,16 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 #undef H
 /* clang-format on */
 
-/* The pool of constants is finite: an operation that got none cannot be placed. */
-static bool lacks_constant(const struct hir_buf *b, unsigned from)
-{
-	for (unsigned i = from; i < b->n && i < HIR_MAX; i++) {
-		const struct hir *h = &b->op[i];
-
-		if (h->op != HIR_V)
-			continue;
-		switch (vop_table[h->vop].form) {
-		case VF_RVM:
-		case VF_RVMI:
-		case VF_RVMR:
-			if (h->b.kind == H_NONE)
-				return true;
-		}
-		if (h->a.kind == H_NONE)
-			return true;
-	}
-	return false;
-}
-
 int build_simd(struct tr *tr, const struct a64_insn *in)
 {
 	struct sb s = {.b = &tr->hir, .in = in, .size = in->size, .q = in->q};
 	const struct simd_rule *r = &rules[in->op];
-	unsigned from = tr->hir.n;
 
 	if (build_mem_vec(tr, in) == 0)
 		return 0;
 	if (!r->fn)
 		return -1;
-	if (r->fn(&s, r->arg) == 0 && !lacks_constant(&tr->hir, from))
-		return 0;
-	tr->hir.n = from;
-	hir_helper(&tr->hir, simd_helper(in->raw), in->raw);
+	if (r->fn(&s, r->arg) < 0)
+		hir_helper(&tr->hir, simd_helper(in->raw), in->raw);
 	return 0;
 }

@@ -255,7 +255,16 @@ int simd_rax1(struct sb *s, const u16 *arg);
 int simd_xar(struct sb *s, const u16 *arg);
 int simd_sha1h(struct sb *s, const u16 *arg);
 int simd_sha1su0(struct sb *s, const u16 *arg);
+int simd_sha1su1(struct sb *s, const u16 *arg);
+int simd_sha1_rounds(struct sb *s, const u16 *arg);   /* arg[0]: SHA1RNDS4's function */
+int simd_sha256_rounds(struct sb *s, const u16 *arg); /* arg[0]: 1 SHA256H2 */
+int simd_sha256su0(struct sb *s, const u16 *arg);
+int simd_sha256su1(struct sb *s, const u16 *arg);
 
 /* ---- build_mem_vec.c ---- */
+/* 0, or -1 when it is no load or store (or one that goes to a helper). */
 int build_mem_vec(struct tr *tr, const struct a64_insn *in);
+/* LD2..LD4, ST2..ST4 (multiple), without the writeback. */
+void build_struct_mult(struct tr *tr, const struct a64_insn *in, bool load);
+
 #endif

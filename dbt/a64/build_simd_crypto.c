@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* AdvSIMD builders: AES, SHA-3's bit operations, the simple SHA-1 ones. */
+/* AdvSIMD builders: AES, SHA-1, SHA-256, SHA-3's bit operations. */
 #include "dbt/a64/build_simd.h"
 
 /* AESE/AESD add the key first and mix no columns: AES-NI's last round with a zero key. */
@@ -79,4 +79,83 @@ int simd_sha1su0(struct sb *s, const u16 *arg)
 
 	t = t2(s, VOP_VPXOR, t, rd(s));
 	return o2(s, VOP_VPXOR, t, rm(s));
+}
+
+static void sse(struct sb *s, unsigned vop, struct hir_opnd d, struct hir_opnd a, unsigned imm)
+{
+	hir_vi(s->b, vop, d, a, hnone(), imm);
+}
+
+/*
+ * x86 keeps a in the highest word where Arm has it in the lowest. SHA1RNDS4 wants e added to the
+ * first schedule word and adds the round constant itself, which Arm's guest already did.
+ */
+int simd_sha1_rounds(struct sb *s, const u16 *arg)
+{
+	static const u32 k[3] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc};
+	struct hir_opnd w, e, x;
+
+	if (!host_has(HOST_SHA))
+		return -1;
+	w = t2(s, VOP_VPADDD, rm(s), kd(0u - k[arg[0]]));
+	w = ti(s, VOP_VPSHUFD, w, 0x1b);
+	e = ti(s, VOP_VPSLLDQ_I, rn(s), 12);
+	w = t2(s, VOP_VPADDD, w, e);
+	x = ti(s, VOP_VPSHUFD, rd(s), 0x1b);
+	sse(s, VOP_SHA1RNDS4, x, w, arg[0]);
+	return oi(s, VOP_VPSHUFD, x, 0x1b);
+}
+
+int simd_sha1su1(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd d, n;
+
+	if (!host_has(HOST_SHA))
+		return -1;
+	d = ti(s, VOP_VPSHUFD, rd(s), 0x1b);
+	n = ti(s, VOP_VPSHUFD, rn(s), 0x1b);
+	sse(s, VOP_SHA1MSG2, d, n, 0);
+	return oi(s, VOP_VPSHUFD, d, 0x1b);
+}
+
+/*
+ * SHA256RNDS2 does two rounds on {f,e,b,a} and {h,g,d,c} (lowest word first); the former ABEF is
+ * the next CDGH. Arm has {a,b,c,d} and {e,f,g,h}; SHA256H returns the first, SHA256H2 the second.
+ */
+int simd_sha256_rounds(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd x = arg[0] ? rn(s) : rd(s), y = arg[0] ? rd(s) : rn(s);
+	struct hir_opnd abef, cdgh, wk;
+
+	if (!host_has(HOST_SHA))
+		return -1;
+	abef = t2i(s, VOP_VSHUFPS, y, x, 0x11);
+	cdgh = t2i(s, VOP_VSHUFPS, y, x, 0xbb);
+	hir_v(s->b, VOP_SHA256RNDS2, cdgh, abef, rm(s));
+	wk = ti(s, VOP_VPSHUFD, rm(s), 0xee);
+	hir_v(s->b, VOP_SHA256RNDS2, abef, cdgh, wk);
+	return o2i(s, VOP_VSHUFPS, abef, cdgh, arg[0] ? 0x11 : 0xbb);
+}
+
+int simd_sha256su0(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd d;
+
+	if (!host_has(HOST_SHA))
+		return -1;
+	d = t1(s, VOP_VMOVAPS, rd(s));
+	sse(s, VOP_SHA256MSG1, d, rn(s), 0);
+	return omov(s, d);
+}
+
+int simd_sha256su1(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd t;
+
+	if (!host_has(HOST_SHA))
+		return -1;
+	t = t2i(s, VOP_VPALIGNR, rm(s), rn(s), 4);
+	t = t2(s, VOP_VPADDD, t, rd(s));
+	sse(s, VOP_SHA256MSG2, t, rm(s), 0);
+	return omov(s, t);
 }

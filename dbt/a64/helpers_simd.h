@@ -38,8 +38,6 @@ int helper_simd_sha(struct dbt_vcpu *cpu, u32 raw);
 int helper_simd_sha512(struct dbt_vcpu *cpu, u32 raw);
 /* LD1..LD4, ST1..ST4, LD1R..LD4R. */
 int helper_simd_ldst(struct dbt_vcpu *cpu, u32 raw);
-/* Every load and store of SIMD&FP registers (the slow path of LDV and STV: helper_mem). */
-int helper_mem_vec(struct dbt_vcpu *cpu, u32 raw);
 
 /* The 64-bit pattern of MOVI/MVNI/ORR/BIC (op inverts for MVNI, BIC: not applied here) and FMOV. */
 u64 simd_expand_imm(unsigned op, unsigned cmode, unsigned o2, unsigned imm8);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Loads and stores of SIMD&FP registers in C: structures, and the single and pair forms. */
+/* AdvSIMD helpers: structure loads and stores. */
 #include "dbt/a64/helpers_simd.h"
 
 /* One structure access: where it is, what it moves. */
@@ -115,65 +115,4 @@ static int ldst_single(struct dbt_vcpu *cpu, u32 raw)
 int helper_simd_ldst(struct dbt_vcpu *cpu, u32 raw)
 {
 	return raw >> 24 & 1 ? ldst_single(cpu, raw) : ldst_multiple(cpu, raw);
-}
-
-static u64 extended_index(const struct dbt_vcpu *cpu, const struct a64_insn *in)
-{
-	u64 x = in->rm == 31 ? 0 : cpu->x[in->rm];
-
-	if (in->shift == A64_UXTW)
-		x = (u32)x;
-	else if (in->shift == A64_SXTW)
-		x = (u64)(s64)(s32)x;
-	return x << in->amount;
-}
-
-static int access_regs(struct dbt_vcpu *cpu, const struct a64_insn *in, u64 va, bool load)
-{
-	bool pair = in->op == A64_LDP_vec || in->op == A64_STP_vec;
-	unsigned bytes = 1u << in->size, n = pair ? 2 : 1;
-	const u8 reg[2] = {in->rd, in->ra};
-	u8 v[2][16] = {{0}};
-
-	for (unsigned i = 0; i < n; i++) {
-		gva_t at = GVA(va + i * bytes);
-		int rc = load ? mem_load(cpu, at, v[i], bytes, false)
-			      : mem_store(cpu, at, cpu->v[reg[i]], bytes, false);
-
-		if (rc != HELPER_NEXT)
-			return rc;
-	}
-	for (unsigned i = 0; i < n && load; i++)
-		memcpy(cpu->v[reg[i]], v[i], 16);
-	return HELPER_NEXT;
-}
-
-int helper_mem_vec(struct dbt_vcpu *cpu, u32 raw)
-{
-	struct a64_insn in;
-	bool load = true;
-	u64 va;
-	int rc;
-
-	a64_decode(raw, &in);
-	switch (in.op) {
-	case A64_STR_vec:
-	case A64_STP_vec: load = false; break;
-	case A64_LDR_vec:
-	case A64_LDR_lit_vec:
-	case A64_LDP_vec: break;
-	default:
-		if (simd_helper(raw) == helper_simd_ldst)
-			return helper_simd_ldst(cpu, raw);
-		return simd_undef(cpu);
-	}
-	va = in.amode == A64_AM_LIT ? cpu->pc : cpu->x[in.rn];
-	if (in.amode == A64_AM_REG)
-		va += extended_index(cpu, &in);
-	else if (in.amode != A64_AM_POST)
-		va += (u64)in.imm;
-	rc = access_regs(cpu, &in, va, load);
-	if (rc == HELPER_NEXT && (in.amode == A64_AM_PRE || in.amode == A64_AM_POST))
-		cpu->x[in.rn] += (u64)in.imm;
-	return rc;
 }

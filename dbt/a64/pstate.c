@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* PSTATE, FPCR and FPSR in the guest's format against the engine's own. */
+#include <xmmintrin.h>
+
 #include <errno.h>
 
 #include "dbt/a64/regs.h"
@@ -92,9 +94,21 @@ static u32 sticky_from_mxcsr(u32 mxcsr, u32 fpcr)
 	return f;
 }
 
+/*
+ * While a helper runs, the guest's MXCSR is in the hardware register: the thunks exchange it only
+ * when translated code is entered and left for good.
+ */
+static void load_mxcsr(const struct dbt_vcpu *cpu)
+{
+	if (cpu->in_code)
+		_mm_setcsr(cpu->guest_mxcsr);
+}
+
 u32 cpu_fpsr_get(const struct dbt_vcpu *cpu)
 {
-	return cpu->fpsr | sticky_from_mxcsr(cpu->guest_mxcsr, cpu->fpcr);
+	u32 mxcsr = cpu->in_code ? _mm_getcsr() : cpu->guest_mxcsr;
+
+	return cpu->fpsr | sticky_from_mxcsr(mxcsr, cpu->fpcr);
 }
 
 void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr)
@@ -105,6 +119,7 @@ void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr)
 	 */
 	cpu->fpsr = fpsr & (u32)(FPSR_QC | FPSR_CUMULATIVE);
 	cpu->guest_mxcsr &= ~MXCSR_STICKY;
+	load_mxcsr(cpu);
 }
 
 void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr)
@@ -120,4 +135,5 @@ void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr)
 	if (fpcr & FPCR_FZ)
 		mxcsr |= MXCSR_FTZ | MXCSR_DAZ;
 	cpu->guest_mxcsr = mxcsr;
+	load_mxcsr(cpu);
 }

@@ -427,6 +427,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->ac.valid = false;
 	p->ncold = p->nsites = 0;
 	p->vm = vm;
+	p->vpin = !(tr->mode & (TR_MODE_EL1 | TR_MODE_FP_TRAP));
 	p->tr = tr;
 	p->page = page;
 	p->a.p = (u8 *)ALIGN_UP((u64)(rw + sizeof(*b)), 16);

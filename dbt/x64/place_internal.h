@@ -8,6 +8,8 @@
 #include "dbt/x64/asm.h"
 #include "dbt/x64/regmap.h"
 
+#define VSCRATCH_FIRST 1 /* xmm registers of vector temporaries */
+#define N_VSCRATCH     7
 #define MAX_TEMPS 256
 #define MAX_COLD  512
 #define MAX_SITES 512
@@ -56,6 +58,7 @@ struct place {
 	u32 busy;	      /* host GPRs of rax, rcx, rdx in use by temporaries or this op */
 	u32 op_busy;	      /* ... to free when this op is done */
 	u32 vbusy, op_vbusy;
+	bool vpin; /* guest vector registers are where vm->vmap says */
 
 	bool fl_eflags;	 /* EFLAGS hold NZCV */
 	bool fl_mem;	 /* cpu->host_nzcv does */
@@ -108,6 +111,14 @@ void cache_note_write(struct place *p, const struct hir *h); /* h's destination 
 int vsrc_reg(struct place *p, const struct hir_opnd *o);
 int vdst_reg(struct place *p, const struct hir_opnd *d);
 void vdst_done(struct place *p, const struct hir_opnd *d, int reg);
+/* VEX, or EVEX where a register is beyond 15; wv, we: W of the forms, n: bytes of a memory operand. */
+void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, unsigned opc, int reg, int vvvv,
+	 struct xop rm, unsigned imm_len, unsigned n);
+
+static inline bool v_in_reg(const struct place *p, unsigned v)
+{
+	return p->vpin && p->vm->vmap[v] >= 0;
+}
 
 static inline u32 insn_off(const struct place *p, const struct hir *h)
 {

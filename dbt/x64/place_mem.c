@@ -322,12 +322,12 @@ static void loadv(struct place *p, const struct hir *h)
 	if (desc)
 		note_site(p, desc);
 	switch (h->size) {
-	case 4: x_vex(a, 2, 1, 0, 0, 0x6f, r, 0, m, 0); break; /* vmovdqu */
-	case 3: x_vex(a, 2, 1, 0, 0, 0x7e, r, 0, m, 0); break; /* vmovq */
-	case 2: x_vex(a, 1, 1, 0, 0, 0x6e, r, 0, m, 0); break; /* vmovd */
+	case 4: x_v(a, 2, 1, 0, 0, 0x6f, r, 0, m, 0, 16); break; /* vmovdqu */
+	case 3: x_v(a, 2, 1, 0, 1, 0x7e, r, 0, m, 0, 8); break;	 /* vmovq */
+	case 2: x_v(a, 1, 1, 0, 0, 0x6e, r, 0, m, 0, 4); break;	 /* vmovd */
 	default:
 		x_movx(a, 4, 1u << h->size, false, t, m);
-		x_vex(a, 1, 1, 0, 0, 0x6e, r, 0, xr(t), 0);
+		x_v(a, 1, 1, 0, 0, 0x6e, r, 0, xr(t), 0, 4);
 		break;
 	}
 	vdst_done(p, &h->d, r);
@@ -340,23 +340,30 @@ static void storev(struct place *p, const struct hir *h)
 	struct xop m = access_operand(p, h, &desc);
 	int r, t;
 
-	if (h->size == 4) {
-		r = vsrc_reg(p, &h->b);
+	if (h->size < 4 && h->b.kind == H_V && !v_in_reg(p, h->b.reg)) {
+		t = alloc_scratch(p);
+		x_mov_rm(a, 8, t, xm(RBP, V_OFF(h->b.reg)));
 		if (desc)
 			note_site(p, desc);
-		x_vex(a, 2, 1, 0, 0, 0x7f, r, 0, m, 0);
+		x_mov_mr(a, 1u << h->size, m, t);
 		return;
 	}
-	t = alloc_scratch(p);
-	if (h->b.kind == H_V) {
-		x_mov_rm(a, 8, t, xm(RBP, V_OFF(h->b.reg)));
-	} else {
-		r = vsrc_reg(p, &h->b);
-		x_vex(a, 1, 1, 1, 0, 0x7e, r, 0, xr(t), 0); /* vmovq t, r */
-	}
+	r = vsrc_reg(p, &h->b);
 	if (desc)
 		note_site(p, desc);
-	x_mov_mr(a, 1u << h->size, m, t);
+	switch (h->size) {
+	case 4: x_v(a, 2, 1, 0, 0, 0x7f, r, 0, m, 0, 16); break; /* vmovdqu */
+	case 3: x_v(a, 1, 1, 0, 1, 0xd6, r, 0, m, 0, 8); break;	 /* vmovq */
+	case 2: x_v(a, 1, 1, 0, 0, 0x7e, r, 0, m, 0, 4); break;	 /* vmovd */
+	case 1:
+		x_v(a, 1, 3, 0, 0, 0x15, r, 0, m, 1, 2); /* vpextrw */
+		x8(a, 0);
+		break;
+	default:
+		x_v(a, 1, 3, 0, 0, 0x14, r, 0, m, 1, 1); /* vpextrb */
+		x8(a, 0);
+		break;
+	}
 }
 
 /* ---- atomics ---- */

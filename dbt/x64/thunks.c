@@ -7,7 +7,8 @@
  * address} pairs, so C may reset it at any time, and must whenever translations or mappings change.
  */
 #include "dbt/vm.h"
-#include "dbt/x64/regmap.h"
+#include "dbt/x64/place_internal.h"
+#include "dbt/x64/vops.h"
 
 /* The ten hottest registers of compiled code: x0-x5, x19-x21, SP. */
 const s8 regmap_host[32] = {
@@ -15,25 +16,58 @@ const s8 regmap_host[32] = {
 	/* x16 */ -1, -1,  -1,	R14, R10, R11, -1, -1, -1, -1, -1, -1, -1, -1, -1, R13 /* SP */,
 };
 
-static void emit_save_pinned(struct xasm *a)
+/*
+ * xmm0-xmm7 are placement's scratch. v8-v15, which calls preserve, are the least used and stay in
+ * memory, as do v16-v31 where there are only sixteen registers.
+ */
+static void vmap_init(struct dbt_vm *vm)
+{
+	memset(vm->vmap, -1, sizeof(vm->vmap));
+	for (int r = 0; r < 8; r++)
+		vm->vmap[r] = (s8)(r + 8);
+	for (int r = 16; r < 32 && host_has(HOST_AVX512); r++)
+		vm->vmap[r] = (s8)r;
+}
+
+/* Vector registers to or from memory (vmovaps) if the code that is left or entered pins them. */
+static void emit_move_vectors(struct dbt_vm *vm, struct xasm *a, unsigned opcode)
+{
+	u8 *skip;
+
+	x_alu_i(a, 1, XCMP, xm(RBP, CPU_OFF(v_pinned)), 0);
+	skip = x_jcc_fwd(a, XCC_E);
+	for (int r = 0; r < 32; r++) {
+		int h = vm->vmap[r];
+
+		if (h > 15)
+			x_evex(a, 0, 1, 0, 0, opcode, h, 0, xm(RBP, V_OFF(r)), 0, 16);
+		else if (h >= 0)
+			x_vex(a, 0, 1, 0, 0, opcode, h, 0, xm(RBP, V_OFF(r)), 0);
+	}
+	x_patch(a, skip);
+}
+
+static void emit_save_pinned(struct dbt_vm *vm, struct xasm *a)
 {
 	for (int r = 0; r < 32; r++)
 		if (regmap_host[r] >= 0)
 			x_mov_mr(a, 8, xm(RBP, X_OFF(r)), regmap_host[r]);
+	emit_move_vectors(vm, a, 0x29);
 }
 
-static void emit_load_pinned(struct xasm *a)
+static void emit_load_pinned(struct dbt_vm *vm, struct xasm *a)
 {
 	for (int r = 0; r < 32; r++)
 		if (regmap_host[r] >= 0)
 			x_mov_rm(a, 8, regmap_host[r], xm(RBP, X_OFF(r)));
 	x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
+	emit_move_vectors(vm, a, 0x28);
 }
 
 /* rax = host address to go on at. */
-static void emit_resume(struct xasm *a)
+static void emit_resume(struct dbt_vm *vm, struct xasm *a)
 {
-	emit_load_pinned(a);
+	emit_load_pinned(vm, a);
 	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(ret_sp)));
 	x_jmp_r(a, RAX);
 }
@@ -65,7 +99,7 @@ static void emit_enter(struct dbt_vm *vm, struct xasm *a)
 	x_op(a, 4, 0x0fae, 2, xm(RBP, CPU_OFF(guest_mxcsr)), 0); /* ldmxcsr */
 	x_mov_mi(a, 1, xm(RBP, CPU_OFF(in_code)), 1);
 	x_mov_rr(a, 8, RAX, RSI);
-	emit_resume(a);
+	emit_resume(vm, a);
 
 	vm->t_leave = (u32)xasm_pc(a);
 	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
@@ -86,7 +120,7 @@ static void emit_helper(struct dbt_vm *vm, struct xasm *a)
 	vm->t_helper = (u32)xasm_pc(a);
 	x_alu_rm(a, 8, XADD, RAX, xm(RBP, CPU_OFF(page_va)));
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(pc)), RAX);
-	emit_save_pinned(a);
+	emit_save_pinned(vm, a);
 	x_lea(a, 8, RBX, xm(RSP, 8));
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(ret_sp)), RBX); /* as if returned, for HELPER_JUMP */
 	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
@@ -96,11 +130,19 @@ static void emit_helper(struct dbt_vm *vm, struct xasm *a)
 	x_test_rr(a, 4, xr(RAX), RAX);
 	jump = x_jcc_fwd(a, 5);
 	x_lea(a, 8, RSP, xm(RBX, -8));
-	emit_load_pinned(a);
+	emit_load_pinned(vm, a);
 	x8(a, 0xc3);
 	x_patch(a, jump);
 	emit_call_c(a, (const void *)dbt_dispatch);
-	emit_resume(a);
+	emit_resume(vm, a);
+}
+
+/* C may use the registers of vector temporaries. opcode: 0x29 saves, 0x28 restores (vmovaps). */
+static void emit_move_vtemps(struct xasm *a, unsigned opcode)
+{
+	for (int r = 0; r < N_VSCRATCH; r++)
+		x_vex(a, 0, 1, 0, 0, opcode, r + VSCRATCH_FIRST, 0,
+		      xm(RBP, CPU_OFF(vsave) + 16 * r), 0);
 }
 
 /* t_miss: called by a failed check; rax, rcx, rdx and everything else survive a successful fill. */
@@ -112,7 +154,8 @@ static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RAX])), RAX);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RCX])), RCX);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RDX])), RDX);
-	emit_save_pinned(a);
+	emit_move_vtemps(a, 0x29);
+	emit_save_pinned(vm, a);
 	x_lea(a, 8, RBX, xm(RSP, 8));
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(ret_sp)), RBX);
 	x_mov_rm(a, 8, RSP, xm(RBP, CPU_OFF(c_sp)));
@@ -120,25 +163,27 @@ static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 	x_test_rr(a, 8, xr(RAX), RAX);
 	fail = x_jcc_fwd(a, 5);
 	x_lea(a, 8, RSP, xm(RBX, -8));
-	emit_load_pinned(a);
+	emit_load_pinned(vm, a);
+	emit_move_vtemps(a, 0x28);
 	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_RAX])));
 	x_mov_rm(a, 8, RCX, xm(RBP, CPU_OFF(scratch[SCR_RCX])));
 	x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(scratch[SCR_RDX])));
 	x8(a, 0xc3);
 	x_patch(a, fail);
-	emit_resume(a);
+	emit_resume(vm, a);
 
 	vm->t_gp = (u32)xasm_pc(a); /* entered by the signal handler */
-	emit_save_pinned(a);
+	emit_save_pinned(vm, a);
 	emit_to_c_stack(a);
 	emit_call_c(a, (const void *)dbt_do_gp);
-	emit_resume(a);
+	emit_resume(vm, a);
 }
 
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
 {
 	struct xasm as = {.p = rw, .end = end, .to_rx = (s64)(vm->code_rx - vm->code_rw)}, *a = &as;
 
+	vmap_init(vm);
 	emit_enter(vm, a);
 
 	/* RET with nothing left on the return stack: keep the sentinel, look the target up. */
@@ -148,19 +193,19 @@ void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
 	vm->t_lookup = vm->t_indirect = (u32)xasm_pc(a);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(pc)), RAX);
 	vm->t_dispatch = (u32)xasm_pc(a);
-	emit_save_pinned(a);
+	emit_save_pinned(vm, a);
 	emit_to_c_stack(a);
 	emit_call_c(a, (const void *)dbt_dispatch);
-	emit_resume(a);
+	emit_resume(vm, a);
 
 	/* t_chain: edx = address of the branch's rel32, ecx = target's offset in the page. */
 	vm->t_chain = (u32)xasm_pc(a);
-	emit_save_pinned(a);
+	emit_save_pinned(vm, a);
 	emit_to_c_stack(a);
 	x_mov_rr(a, 4, RSI, RDX);
 	x_mov_rr(a, 4, RDX, RCX);
 	emit_call_c(a, (const void *)dbt_do_chain);
-	emit_resume(a);
+	emit_resume(vm, a);
 
 	emit_helper(vm, a);
 	emit_miss(vm, a);

@@ -16,6 +16,7 @@
  *   RVMR   d = op(a, b, c)          blendv: c = mask
  *   FMA    d = op(d, a, b)          d is read and written
  *   FMAI   d = op(d, a, b, imm8)    likewise
+ *   SSE    d = op(d, a, [imm8])     legacy encoding of map 2 (map 3: with imm8); b, if any, goes to xmm0
  *   CMP    EFLAGS = op(a, b)        HIR_VCMP only
  *   G2V    d(vector) = op(a gpr/temp/imm0)          vmovd/vmovq
  *   V2G    d(gpr/temp) = op(a)                      vmovd/vmovq, vmovmskps, cvtsd2si; no memory a
@@ -30,7 +31,7 @@
 #include "common/types.h"
 
 enum vform { VF_RVM, VF_RVMI, VF_RM, VF_RMI, VF_VMI, VF_RVMR, VF_FMA, VF_CMP, VF_G2V, VF_V2G, VF_V2GI,
-	     VF_VG2VI, VF_VG2V, VF_FMAI };
+	     VF_VG2VI, VF_VG2V, VF_FMAI, VF_SSE };
 
 /* flags */
 #define VO_M32	  0x01 /* memory operand is 4 bytes */

@@ -58,21 +58,29 @@ static void check_dest(struct ruleset *rs, struct rule *r, struct hinsn *h, int 
 		ruleset_error(rs, h->loc, "%s cannot set flags", hop_name(op));
 }
 
+/* Operations that exist in 64 bits only. */
+static bool only_64(int op)
+{
+	return op == HIR_PCADDR || op == HIR_UMULH || op == HIR_SMULH || op == HIR_BSWAP32 ||
+	       op == HIR_BR || op == HIR_BLR || op == HIR_RET;
+}
+
 static void check_operands(struct ruleset *rs, struct rule *r, struct hinsn *h, int op)
 {
 	bool branch = op == HIR_B || op == HIR_BCC || op == HIR_BZ || op == HIR_BNZ ||
 		      op == HIR_BTZ || op == HIR_BTNZ || op == HIR_BL || op == HIR_PCADDR;
 
 	check_dest(rs, r, h, op);
+	if (only_64(op) && h->wsel != WS_X)
+		ruleset_error(rs, h->loc, "%s has a 64-bit form only", hop_name(op));
 	if (branch != (h->a.kind == HO_EXPR) &&
 	    (branch || op == HIR_LD || op == HIR_ST || op == HIR_LEA || op == HIR_BR ||
 	     op == HIR_BLR || op == HIR_RET))
 		ruleset_error(rs, h->loc, branch ? "expected a label" : "expected a register");
 	if (strchr(hop_shape(op), 'c') && op != HIR_LEA && h->c.kind != HO_EXPR)
 		ruleset_error(rs, h->loc, "the last operand must be an #expression");
-	if (h->b.kind == HO_EXPR &&
-	    (op == HIR_CSEL || op == HIR_MUL || op == HIR_UMULH || op == HIR_SMULH ||
-	     op == HIR_UDIV || op == HIR_SDIV || op == HIR_LEA))
+	if (h->b.kind == HO_EXPR && (op == HIR_CSEL || op == HIR_UMULH || op == HIR_SMULH ||
+				     op == HIR_UDIV || op == HIR_SDIV || op == HIR_LEA))
 		ruleset_error(rs, h->loc, "%s takes no immediate", hop_name(op));
 }
 
@@ -121,10 +129,17 @@ static bool same_base(const struct hopnd *a, const struct hopnd *b)
 	return a->kind == b->kind && a->reg == b->reg;
 }
 
+/* Nothing the guest can see: a temporary, and no flags. */
+static bool writes_temp_only(const struct hinsn *h)
+{
+	return h->d.kind == HO_TEMP && !h->setf;
+}
+
 /*
- * Restart: all accesses stand together, off one base, and nothing the guest can see is written
- * before them. (That a load does not overwrite the base of the next one depends on which registers
- * are equal: proven.)
+ * Restart: nothing the guest can see is written before the last access, other than by the accesses
+ * themselves, which all go off one base: placement checks them together before the first one
+ * happens. (That a load does not overwrite the base of the next one depends on which registers are
+ * equal: proven.)
  */
 static void check_restart(struct ruleset *rs, struct rule *r)
 {
@@ -138,18 +153,15 @@ static void check_restart(struct ruleset *rs, struct rule *r)
 		}
 	for (int i = 0; i <= last; i++) {
 		struct hinsn *h = &r->host[i];
+		const struct hopnd *base = &r->host[first].a;
 		bool mem = hop_is_mem(hinsn_op(r, h));
 
-		if (i < first && (h->setf || h->d.kind == HO_PARAM || h->d.kind == HO_FIXED))
+		if (!mem && !writes_temp_only(h))
 			ruleset_error(rs, h->loc,
 				      "not restartable: guest state is written before an access");
-		if (i >= first && !mem)
-			ruleset_error(rs, h->loc,
-				      "not restartable: accesses must follow each other");
-		if (i >= first && mem && !same_base(&h->a, &r->host[first].a))
+		if (mem && !same_base(&h->a, base))
 			ruleset_error(rs, h->loc, "not restartable: accesses off different bases");
-		if (i >= first && i < last && mem && h->d.kind == HO_TEMP &&
-		    same_base(&h->d, &r->host[first].a))
+		if (i >= first && i < last && h->d.kind == HO_TEMP && same_base(&h->d, base))
 			ruleset_error(rs, h->loc, "the base is overwritten between accesses");
 	}
 }

@@ -7,7 +7,8 @@
 
 enum mem_type instance_mem(const struct rule *r, const struct instance *in, const struct gval *m)
 {
-	enum mem_type t = m->kind == GV_PARAM ? (enum mem_type)in->value[m->v] : (enum mem_type)m->v;
+	enum mem_type t =
+		m->kind == GV_PARAM ? (enum mem_type)in->value[m->v] : (enum mem_type)m->v;
 
 	(void)r;
 	if (t == MEM_R)
@@ -27,9 +28,9 @@ int instance_hop(const struct rule *r, const struct instance *in, const struct h
 	if (h->op >= 0)
 		return h->op;
 	if (h->op_param >= 0)
-		return r->param[h->op_param].kind == P_SHIFT ?
-			       hop_of_shift((enum a64_shift)in->value[h->op_param]) :
-			       hop_of_ext((enum a64_extend)in->value[h->op_param]);
+		return r->param[h->op_param].kind == P_SHIFT
+			       ? hop_of_shift((enum a64_shift)in->value[h->op_param])
+			       : hop_of_ext((enum a64_extend)in->value[h->op_param]);
 	return r->vars[h->cls_var].cls->cell[in->row[h->cls_var]][h->col].op;
 }
 
@@ -71,9 +72,9 @@ static bool instance_ok(const struct rule *r, const struct instance *in)
 	for (int k = 0; k < r->nguest; k++) {
 		const struct ginsn *g = &r->guest[k];
 		int op = instance_gop(r, in, k);
-		s64 shift = g->f[F_SHIFT].kind == GV_PARAM ? in->value[g->f[F_SHIFT].v] :
-			    g->f[F_SHIFT].kind == GV_CONST ? g->f[F_SHIFT].v :
-							     0;
+		s64 shift = g->f[F_SHIFT].kind == GV_PARAM   ? in->value[g->f[F_SHIFT].v]
+			    : g->f[F_SHIFT].kind == GV_CONST ? g->f[F_SHIFT].v
+							     : 0;
 
 		if (!instance_width(r, in, k))
 			return false;
@@ -98,10 +99,10 @@ static bool walk_params(struct walk *w, int i)
 	const struct rule *r = w->r;
 
 	for (; i < r->nparams; i++) {
-		int n = r->param[i].kind == P_SHIFT ? 4 :
-			r->param[i].kind == P_EXT   ? 8 :
-			r->param[i].kind == P_MEM   ? MEM_R :
-						      0;
+		int n = r->param[i].kind == P_SHIFT ? 4
+			: r->param[i].kind == P_EXT ? 8
+			: r->param[i].kind == P_MEM ? MEM_R
+						    : 0;
 
 		if (!n)
 			continue;
@@ -152,10 +153,10 @@ void instance_describe(const struct rule *r, const struct instance *in, char *bu
 		n += (size_t)snprintf(buf + n, cap - n, "<%s>=%s ", r->vars[i].name,
 				      gop_name(r->vars[i].cls->guest[in->row[i]]));
 	for (int i = 0; i < r->nparams && n < cap; i++) {
-		const char *const *names = r->param[i].kind == P_SHIFT ? shift_names :
-					   r->param[i].kind == P_EXT   ? ext_names :
-					   r->param[i].kind == P_MEM   ? mem_names :
-									 NULL;
+		const char *const *names = r->param[i].kind == P_SHIFT ? shift_names
+					   : r->param[i].kind == P_EXT ? ext_names
+					   : r->param[i].kind == P_MEM ? mem_names
+								       : NULL;
 
 		if (names)
 			n += (size_t)snprintf(buf + n, cap - n, "<%s>=%s ", r->param[i].name,

@@ -2,8 +2,8 @@
 /*
  * rules-prove [-j N] [--all] [--only NAME] [--model FILE]... --records DIR FILE...
  *
- * Proves the rules of each file that have no record yet (or all) and writes DIR/NAME.proofs. Exit status
- * 0 when every rule is proven.
+ * Proves the rules of each file that have no record yet (or all) and writes DIR/NAME.proofs. Exit
+ * status 0 when every rule is proven.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proof of one rule: both sides run symbolically from the same state; what must agree is collected as
- * obligations; the solver is asked for a state and parameters where the conditions hold and an
+ * Proof of one rule: both sides run symbolically from the same state; what must agree is collected
+ * as obligations; the solver is asked for a state and parameters where the conditions hold and an
  * obligation fails.
  */
 #include "rules/prove/prove.h"
@@ -17,7 +17,7 @@
 
 #define MAX_OBLIGATIONS 96
 
-unsigned prove_timeout_ms = 120000;
+unsigned prove_timeout_ms = 20000;
 
 struct obligation {
 	char what[64];
@@ -93,8 +93,8 @@ static term expr_unary(struct pctx *c, const struct expr *e)
 		low = Z3_mk_bvand(s->z, a, Z3_mk_bvsub(s->z, a, num64(c, 1)));
 		return as64(c, bv_and2(s, truth(c, a), bv_eq(s, low, num64(c, 0))));
 	case E_LOG2:
-		return bv_ite(s, truth(c, a),
-			      Z3_mk_bvsub(s->z, num64(c, 63), bv_clz(s, a)), num64(c, 0));
+		return bv_ite(s, truth(c, a), Z3_mk_bvsub(s->z, num64(c, 63), bv_clz(s, a)),
+			      num64(c, 0));
 	default: return a;
 	}
 }
@@ -319,8 +319,8 @@ static bool run_guest(struct pctx *c)
 				  .imms = field_term(c, g, F_IMMS),
 				  .amount = field_term(c, g, F_AMOUNT),
 				  .cond = field_term(c, g, F_COND)};
-		bool label = g->f[F_IMM].kind == GV_PARAM &&
-			     c->r->param[g->f[F_IMM].v].kind == P_LABEL;
+		bool label =
+			g->f[F_IMM].kind == GV_PARAM && c->r->param[g->f[F_IMM].v].kind == P_LABEL;
 
 		t.rd = field_reg(c, g, t.op, F_RD);
 		t.rn = field_reg(c, g, t.op, F_RN);
@@ -397,6 +397,14 @@ static unsigned host_width(struct pctx *c, const struct hinsn *h, enum mem_type 
 	return mem_log2(mem, c->in->width) == 3 ? 8 : 4;
 }
 
+static bool access_follows(const struct rule *r, int k)
+{
+	while (++k < r->nhost)
+		if (hop_is_mem(hinsn_op(r, &r->host[k])))
+			return true;
+	return false;
+}
+
 static bool run_host(struct pctx *c)
 {
 	for (int k = 0; k < c->r->nhost; k++) {
@@ -425,9 +433,9 @@ static bool run_host(struct pctx *c)
 		snprintf(what, sizeof(what), "operand range of host operation %d (%s)", k + 1,
 			 hop_name(t.op));
 		obligation(c, what, sem_hir_wellformed(&c->s, &t), NULL, NULL);
-		/* Accesses stand together; a load may not change the base of the next. */
+		/* Accesses are checked together; a load may not change the base of a later one. */
 		if (t.op == HIR_LD && t.d.kind == HT_REG && t.a.kind == HT_REG &&
-		    k + 1 < c->r->nhost && hop_is_mem(hinsn_op(c->r, &c->r->host[k + 1])))
+		    access_follows(c->r, k))
 			obligation(c, "base overwritten before the next access",
 				   bv_not1(&c->s, sem_same_loc(&c->s, t.d.reg, t.a.reg)), NULL,
 				   NULL);
@@ -474,8 +482,7 @@ static term reg_dead(struct pctx *c, int reg)
 	for (int i = 0; i < c->r->nparams; i++)
 		if (c->r->param[i].kind == P_REG)
 			d = bv_or2(&c->s, d,
-				   bv_and2(&c->s, c->dead[i],
-					   sem_same_loc(&c->s, reg, c->reg[i])));
+				   bv_and2(&c->s, c->dead[i], sem_same_loc(&c->s, reg, c->reg[i])));
 	return d;
 }
 
@@ -505,8 +512,8 @@ static void compare_flags(struct pctx *c)
 	static const char *const names[4] = {"N", "Z", "C", "V"};
 
 	for (int i = 0; i < 4; i++)
-		obligation(c, names[i], bv_or2(&c->s, bv_eq(&c->s, g[i], h[i]), c->flags_dead), g[i],
-			   h[i]);
+		obligation(c, names[i], bv_or2(&c->s, bv_eq(&c->s, g[i], h[i]), c->flags_dead),
+			   g[i], h[i]);
 }
 
 static void compare_exit(struct pctx *c)
@@ -520,8 +527,8 @@ static void compare_exit(struct pctx *c)
 			   num64(c, c->h.exit));
 		return;
 	}
-	obligation(c, "branch taken", Z3_mk_iff(c->z, c->g.taken, c->h.taken),
-		   as64(c, c->g.taken), as64(c, c->h.taken));
+	obligation(c, "branch taken", Z3_mk_iff(c->z, c->g.taken, c->h.taken), as64(c, c->g.taken),
+		   as64(c, c->h.taken));
 	if (c->g.target && c->h.target)
 		obligation(c, "branch target",
 			   Z3_mk_implies(c->z, c->g.taken, bv_eq(s, c->g.target, c->h.target)),
@@ -620,6 +627,38 @@ static Z3_lbool ask(struct pctx *c, term claim, Z3_model *model)
 	return r;
 }
 
+/* A parameter in a field of at most 64 values, from index `from` on; -1 when there is none left. */
+static int small_param(struct pctx *c, int from)
+{
+	for (int i = from; i < c->r->nparams; i++)
+		if (c->r->param[i].kind == P_IMM &&
+		    (c->r->param[i].field == F_IMMS || c->r->param[i].field == F_IMMR ||
+		     c->r->param[i].field == F_AMOUNT))
+			return i;
+	return -1;
+}
+
+/* Asks at once; when that is too hard, value by value of a small parameter. */
+static Z3_lbool ask_split(struct pctx *c, term claim, int from, Z3_model *m)
+{
+	Z3_lbool r = ask(c, claim, m);
+	int p;
+
+	if (r != Z3_L_UNDEF)
+		return r;
+	p = small_param(c, from);
+	if (p < 0)
+		return r;
+	for (int v = 0; v < 64; v++) {
+		term is = bv_eq(&c->s, c->param[p], num64(c, v));
+
+		r = ask_split(c, bv_and2(&c->s, is, claim), p + 1, m);
+		if (r != Z3_L_FALSE)
+			return r;
+	}
+	return Z3_L_FALSE;
+}
+
 static void judge(struct pctx *c)
 {
 	term all = Z3_mk_true(c->z);
@@ -630,7 +669,7 @@ static void judge(struct pctx *c)
 	assume(c, sem_consistent(&c->s));
 	for (int i = 0; i < c->nob; i++)
 		all = bv_and2(&c->s, all, c->ob[i].holds);
-	r = ask(c, bv_and2(&c->s, c->domain, bv_not1(&c->s, all)), &m);
+	r = ask_split(c, bv_and2(&c->s, c->domain, bv_not1(&c->s, all)), 0, &m);
 	instance_describe(c->r, c->in, inst, sizeof(inst));
 	if (r == Z3_L_TRUE) {
 		c->out->verdict = V_REFUTED;

@@ -37,7 +37,8 @@ struct instance {
 void for_each_instance(const struct rule *r, bool (*fn)(void *arg, const struct instance *in),
 		       void *arg);
 void instance_describe(const struct rule *r, const struct instance *in, char *buf, size_t cap);
-/* Width in bits instruction k operates on; 0 when the instance has none (memory type against width). */
+/* Width in bits instruction k operates on; 0 when the instance has none (memory type against
+ * width). */
 unsigned instance_width(const struct rule *r, const struct instance *in, int k);
 enum mem_type instance_mem(const struct rule *r, const struct instance *in, const struct gval *m);
 int instance_gop(const struct rule *r, const struct instance *in, int k);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Semantics of the A64 subset and of HIR as bit-vector terms. Both sides run on the same kind of
- * symbolic state: registers by symbolic number, NZCV as single bits, the sequence of memory accesses
- * and how control leaves.
+ * symbolic state: registers by symbolic number, NZCV as single bits, the sequence of memory
+ * accesses and how control leaves.
  *
- * Memory is the sequence of accesses, each with kind, size, address and stored data. The value of the
- * k-th load is one variable shared by both sides: it is a function of the accesses before it, which
- * are compared, so nothing need be known of memory itself. That also covers memory that other CPUs
- * or devices change meanwhile, as an array of bytes would not.
+ * Memory is the sequence of accesses, each with kind, size, address and stored data. The value of
+ * the k-th load is one variable shared by both sides: it is a function of the accesses before it,
+ * which are compared, so nothing need be known of memory itself. That also covers memory that other
+ * CPUs or devices change meanwhile, as an array of bytes would not.
  *
- * Registers: a symbolic number 0..31. Two operands are the same location when the numbers are equal and,
- * for 31, both mean SP or both mean ZR; aliasing between the parameters of a rule is thus part of
- * every proof.
+ * Registers: a symbolic number 0..31. Two operands are the same location when the numbers are equal
+ * and, for 31, both mean SP or both mean ZR; aliasing between the parameters of a rule is thus part
+ * of every proof.
  */
 #ifndef ARMATURE_RULES_SEM_H
 #define ARMATURE_RULES_SEM_H
@@ -36,7 +36,7 @@ struct sreg {
 
 struct access_rec {
 	bool store;
-	unsigned size; /* log2 bytes */
+	unsigned size;	 /* log2 bytes */
 	term addr, data; /* data of a store, 8 << size bits */
 };
 
@@ -119,11 +119,11 @@ struct gterm {
 	int op;		/* enum a64_op */
 	unsigned width; /* 32 or 64 */
 	u8 amode;
-	int rd, rn, rm, ra; /* register operands, -1 absent */
-	term imm;	    /* 64 bits; a label is an offset from the page's start */
+	int rd, rn, rm, ra;	       /* register operands, -1 absent */
+	term imm;		       /* 64 bits; a label is an offset from the page's start */
 	term immr, imms, amount, cond; /* 64 bits each, NULL when absent */
-	int shift;			/* enum a64_shift or a64_extend, concrete */
-	enum mem_type mem;		/* never MEM_R */
+	int shift;		       /* enum a64_shift or a64_extend, concrete */
+	enum mem_type mem;	       /* never MEM_R */
 };
 /* 0, or -1: the model does not know the op. */
 int sem_a64(struct sstate *st, const struct gterm *g);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A64 semantics, after the operation pseudocode of DDI 0487, C6.2. Deliberately written from that text and
- * not from hir.h, so that an error in one model shows as a failed proof.
+ * A64 semantics, after the operation pseudocode of DDI 0487, C6.2. Deliberately written from that
+ * text and not from hir.h, so that an error in one model shows as a failed proof.
  */
 #include "dbt/a64/insn.h"
 #include "rules/prove/sem.h"
@@ -36,14 +36,12 @@ static term add_with_carry(struct actx *c, term x, term y, term carry, bool flag
 	unsigned w = c->w;
 	term usum, ssum, r;
 
-	usum = Z3_mk_bvadd(s->z,
-			   Z3_mk_bvadd(s->z, bv_zext(s, x, w + 1), bv_zext(s, y, w + 1)),
+	usum = Z3_mk_bvadd(s->z, Z3_mk_bvadd(s->z, bv_zext(s, x, w + 1), bv_zext(s, y, w + 1)),
 			   bv_zext(s, carry, w + 1));
 	r = bv_low(s, usum, w);
 	if (!flags)
 		return r;
-	ssum = Z3_mk_bvadd(s->z,
-			   Z3_mk_bvadd(s->z, bv_sext(s, x, w + 2), bv_sext(s, y, w + 2)),
+	ssum = Z3_mk_bvadd(s->z, Z3_mk_bvadd(s->z, bv_sext(s, x, w + 2), bv_sext(s, y, w + 2)),
 			   bv_zext(s, carry, w + 2));
 	c->st->n = bv_ext(s, r, w - 1, w - 1);
 	c->st->z = bv_bool(s, bv_eq(s, r, bv_num(s, 0, w)));
@@ -124,9 +122,9 @@ static void logic(struct actx *c, int form, char op, bool invert, bool flags)
 
 	if (invert)
 		y = Z3_mk_bvnot(s->z, y);
-	r = op == '&' ? Z3_mk_bvand(s->z, x, y) :
-	    op == '|' ? Z3_mk_bvor(s->z, x, y) :
-			Z3_mk_bvxor(s->z, x, y);
+	r = op == '&'	? Z3_mk_bvand(s->z, x, y)
+	    : op == '|' ? Z3_mk_bvor(s->z, x, y)
+			: Z3_mk_bvxor(s->z, x, y);
 	if (flags)
 		logic_flags(c, r);
 	wr_reg(c, c->g->rd, r);
@@ -228,8 +226,7 @@ static void divide(struct actx *c, bool sign)
 
 static void shift_reg(struct actx *c, int kind)
 {
-	wr_reg(c, c->g->rd,
-	       shift_value(c, rd_reg(c, c->g->rn), kind, rd_reg(c, c->g->rm)));
+	wr_reg(c, c->g->rd, shift_value(c, rd_reg(c, c->g->rn), kind, rd_reg(c, c->g->rm)));
 }
 
 static void madd(struct actx *c, bool sub)
@@ -244,7 +241,8 @@ static void madd(struct actx *c, bool sub)
 static void maddl(struct actx *c, bool sub, bool sign)
 {
 	struct sem *s = c->s;
-	term x = bv_low(s, st_read(c->st, c->g->rn), 32), y = bv_low(s, st_read(c->st, c->g->rm), 32);
+	term x = bv_low(s, st_read(c->st, c->g->rn), 32),
+	     y = bv_low(s, st_read(c->st, c->g->rm), 32);
 	term a = rd_reg(c, c->g->ra), p;
 
 	x = sign ? bv_sext(s, x, 64) : bv_zext(s, x, 64);
@@ -298,8 +296,9 @@ static void mem_address(struct actx *c, term *addr, term *back)
 	}
 	base = st_read(c->st, g->rn);
 	if (g->amode == A64_AM_REG) {
-		*addr = Z3_mk_bvadd(s->z, base,
-				    extend_value(c, st_read(c->st, g->rm), g->shift, g->amount, 64));
+		*addr = Z3_mk_bvadd(
+			s->z, base,
+			extend_value(c, st_read(c->st, g->rm), g->shift, g->amount, 64));
 		return;
 	}
 	*addr = g->amode == A64_AM_POST ? base : Z3_mk_bvadd(s->z, base, g->imm);
@@ -308,8 +307,8 @@ static void mem_address(struct actx *c, term *addr, term *back)
 }
 
 /*
- * Where the manual leaves the result open (write-back to the register loaded, a pair into one register)
- * this is one of the permitted outcomes: writes in the order first, second, base.
+ * Where the manual leaves the result open (write-back to the register loaded, a pair into one
+ * register) this is one of the permitted outcomes: writes in the order first, second, base.
  */
 static void load_store(struct actx *c, bool store, bool pair)
 {
@@ -369,8 +368,9 @@ static term bit_set(struct actx *c)
 	struct sem *s = c->s;
 	term v = st_read(c->st, c->g->rd);
 
-	return bv_is1(s, bv_ext(s, Z3_mk_bvlshr(s->z, v, bv_zext(s, bv_low(s, c->g->amount, 6), 64)),
-				0, 0));
+	return bv_is1(
+		s,
+		bv_ext(s, Z3_mk_bvlshr(s->z, v, bv_zext(s, bv_low(s, c->g->amount, 6), 64)), 0, 0));
 }
 
 static int exec_branch(struct actx *c)

@@ -145,7 +145,13 @@ term st_cond(struct sstate *st, term cond)
 	struct sem *s = st->s;
 	term n = bv_is1(s, st->n), z = bv_is1(s, st->z), c = bv_is1(s, st->c), v = bv_is1(s, st->v);
 	term nv = Z3_mk_iff(s->z, n, v);
-	term base[8] = {z, c, n, v, bv_and2(s, c, bv_not1(s, z)), nv, bv_and2(s, nv, bv_not1(s, z)),
+	term base[8] = {z,
+			c,
+			n,
+			v,
+			bv_and2(s, c, bv_not1(s, z)),
+			nv,
+			bv_and2(s, nv, bv_not1(s, z)),
 			Z3_mk_true(s->z)};
 	term which = bv_ext(s, cond, 3, 1), r = base[7], inv;
 

@@ -72,8 +72,8 @@ static term sub(struct hctx *c, term a, term b, term borrow, bool setf)
 	if (!setf)
 		return r;
 	flags_nz(c, r);
-	c->st->c = bv_bool(s, bv_ite(s, bv_is1(s, borrow), Z3_mk_bvugt(s->z, a, b),
-				     Z3_mk_bvuge(s->z, a, b)));
+	c->st->c = bv_bool(
+		s, bv_ite(s, bv_is1(s, borrow), Z3_mk_bvugt(s->z, a, b), Z3_mk_bvuge(s->z, a, b)));
 	c->st->v = Z3_mk_bvand(s->z, Z3_mk_bvxor(s->z, sa, sb), Z3_mk_bvxor(s->z, sa, sr));
 	return r;
 }
@@ -240,8 +240,9 @@ static int exec_mem_flags(struct hctx *c)
 	switch (h->op) {
 	case HIR_LD:
 		v = st_load(c->st, h->size, address(c));
-		result(c, h->sx && (8u << h->size) < c->w ? bv_sext(s, v, c->w) :
-							   bv_zext(s, v, 64));
+		if ((8u << h->size) > c->w)
+			v = bv_low(s, v, c->w);
+		result(c, h->sx ? bv_sext(s, v, c->w) : v);
 		break;
 	case HIR_ST: st_store(c->st, h->size, address(c), full(c, &h->b)); break;
 	case HIR_PCADDR: result(c, Z3_mk_bvadd(s->z, s->page_va, h->a.val)); break;
@@ -349,8 +350,8 @@ term sem_hir_wellformed(struct sem *s, const struct hterm *h)
 	if (h->c.kind == HT_VALUE)
 		ok = bv_and2(s, ok,
 			     below(s, h->c.val,
-				   h->op == HIR_LEA			       ? 4 :
-				   h->op == HIR_CCMP || h->op == HIR_CCMN ? 16 :
-									       h->w * 8));
+				   h->op == HIR_LEA			    ? 4
+				   : h->op == HIR_CCMP || h->op == HIR_CCMN ? 16
+									    : h->w * 8));
 	return ok;
 }

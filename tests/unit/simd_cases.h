@@ -48,14 +48,12 @@ static inline bool simd_pattern_plain_mem(const struct simd_pattern *p)
 		       : false;
 }
 
-/* Is this pattern AdvSIMD other than floating point, i.e. in this test's area? */
-static inline bool simd_pattern_mine(const struct simd_pattern *p)
+/* Is this pattern AdvSIMD other than floating point, served by simd_helper()? */
+static inline bool simd_pattern_helper(const struct simd_pattern *p)
 {
 	u32 raw = 0;
 	unsigned n = 0;
 
-	if (simd_pattern_plain_mem(p))
-		return true;
 	if (p->name[0] == 'F' || !strncmp(p->name, "BF", 2) || strstr(p->name, "CVT"))
 		return false;
 	for (const char *c = p->bits; *c && n < 32; c++)
@@ -64,6 +62,12 @@ static inline bool simd_pattern_mine(const struct simd_pattern *p)
 			n++;
 		}
 	return simd_helper(raw) != NULL;
+}
+
+/* In the area of these tests. */
+static inline bool simd_pattern_mine(const struct simd_pattern *p)
+{
+	return simd_pattern_plain_mem(p) || simd_pattern_helper(p);
 }
 
 static inline u32 field_set(u32 raw, unsigned lo, u32 v)

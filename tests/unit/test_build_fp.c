@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Translated floating-point instructions against fp_exec: every encoding of insns.def with random
- * fields, nasty operands, random FPCR, run by the engine itself as "instruction; HVC #0" at EL1.
- * SEED, COUNT (instances per encoding) and OP come from the environment.
+ * fields, nasty operands, random FPCR, run by the engine itself: as "instruction; HVC" at EL1,
+ * where vector registers live in memory, and as "instruction; SVC" at EL0, where they have host
+ * registers. SEED, COUNT (instances per encoding) and OP come from the environment.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,16 +12,20 @@
 #include <cmocka.h>
 
 #include "dbt/vm.h"
+#include "dbt/x64/vops.h"
 #include "fp_random.h"
 
 #define RAM_BASE 0x40000000ull
 #define RAM_SIZE (64ull << 20)
 #define BATCH	 256
 #define HVC0	 0xd4000002
+#define SVC0	 0xd4000001
+#define VBAR	 (RAM_BASE + 0x10000)
 
 static struct dbt_vm *vm;
 static struct dbt_vcpu *cpu, ref;
 static u32 *code;
+static unsigned el;
 
 static int set_up(void **state)
 {
@@ -127,10 +132,15 @@ static bool run_one(const struct fp_record *r, const struct a64_insn *in, unsign
 	struct dbt_exit ex;
 
 	cpu->sys.cpacr_el1 = 3u << 20;
+	cpu->sys.vbar_el1 = VBAR;
+	assert_int_equal(cpu_pstate_set(cpu, el ? 0x3c5 : 0), 0);
 	load(cpu, r);
 	load(&ref, r);
 	cpu->pc = RAM_BASE + slot * 8ull;
 	assert_int_equal(dbt_vcpu_run(cpu, &ex), DBT_EXIT_HVC);
+	/* The exception cleared NZCV of PSTATE into SPSR. */
+	if (!el)
+		cpu_nzcv_set(cpu, (u32)(cpu->sys.spsr_el1 >> 28) & 15);
 	if (is_move(in->op))
 		ref_move(&ref, in);
 	else
@@ -160,7 +170,7 @@ static unsigned run_batch(const struct enc *e, unsigned n)
 		if (insn[k].op != e->op)
 			continue;
 		code[2 * k] = rec[k].raw;
-		code[2 * k + 1] = HVC0;
+		code[2 * k + 1] = el ? HVC0 : SVC0;
 		k++;
 	}
 	code_invalidate_page(vm, GPA(RAM_BASE));
@@ -169,13 +179,13 @@ static unsigned run_batch(const struct enc *e, unsigned n)
 	return bad;
 }
 
-static void test_all(void **state)
+static void run_all(void)
 {
 	const char *count = getenv("COUNT"), *only = getenv("OP");
-	unsigned n = count ? (unsigned)atoi(count) : 1024, bad = 0, done = 0;
+	unsigned n = count ? (unsigned)atoi(count) : 512, bad = 0, done = 0;
 
-	(void)state;
 	dbt_vcpu_reset(cpu, RAM_BASE, 0);
+	code[0x10400 / 4] = HVC0; /* synchronous exception from EL0 */
 	for (unsigned e = 0; e < ARRAY_SIZE(encs); e++) {
 		unsigned b = 0;
 
@@ -194,10 +204,76 @@ static void test_all(void **state)
 	assert_int_equal(bad, 0);
 }
 
+static void test_el1(void **state)
+{
+	(void)state;
+	el = 1;
+	run_all();
+}
+
+static void test_el0(void **state)
+{
+	(void)state;
+	el = 0;
+	run_all();
+}
+
+/* FPCR and FPSR written and read by the guest between operations. */
+static void test_modes(void **state)
+{
+	static const u32 prog[] = {
+		0xd51b4400, /* msr fpcr, x0 */
+		0xd51b443f, /* msr fpsr, xzr */
+		0x1e621820, /* fdiv d0, d1, d2 */
+		0xd53b4421, /* mrs x1, fpsr */
+		0xd51b443f, /* msr fpsr, xzr */
+		0x1e622823, /* fadd d3, d1, d2 */
+		0xd53b4422, /* mrs x2, fpsr */
+		HVC0,
+	};
+	static const u64 third[] = {0x3fd5555555555555, 0x3fd5555555555556, 0x3fd5555555555555,
+				    0x3fd5555555555555};
+	static const u64 one = 0x3ff0000000000000, three = 0x4008000000000000;
+	struct dbt_exit ex;
+
+	(void)state;
+	dbt_vcpu_reset(cpu, RAM_BASE, 0);
+	cpu->sys.cpacr_el1 = 3u << 20;
+	memcpy(code, prog, sizeof(prog));
+	code_invalidate_page(vm, GPA(RAM_BASE));
+	for (unsigned r = 0; r < 4; r++) {
+		cpu->pc = RAM_BASE;
+		cpu->x[0] = r << 22;
+		memcpy(cpu->v[1], &one, 8);
+		memcpy(cpu->v[2], &three, 8);
+		assert_int_equal(dbt_vcpu_run(cpu, &ex), DBT_EXIT_HVC);
+		assert_memory_equal(cpu->v[0], &third[r], 8);
+		assert_int_equal(cpu->x[1], FPSR_IXC);
+		assert_int_equal(cpu->x[2], 0);
+	}
+}
+
+static int set_up_baseline(void **state)
+{
+	host_features_mask = 0;
+	return set_up(state);
+}
+
+static int tear_down_baseline(void **state)
+{
+	host_features_mask = ~0u;
+	return tear_down(state);
+}
+
+/* ..._baseline: x86-64-v3 and nothing more. */
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_all, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_el0, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_el1, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
+		{"test_el0_baseline", test_el0, set_up_baseline, tear_down_baseline, NULL},
+		{"test_el1_baseline", test_el1, set_up_baseline, tear_down_baseline, NULL},
 	};
 
 	fp_random_seed();

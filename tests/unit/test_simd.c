@@ -104,7 +104,7 @@ static void run_helper(struct simd_record *r, u64 at)
 {
 	cpu->pc = at;
 	state_to_cpu(r);
-	assert_int_equal((simd_helper(r->raw) ? simd_helper(r->raw) : helper_mem_vec)(cpu, r->raw),
+	assert_int_equal((simd_helper(r->raw) ? simd_helper(r->raw) : helper_mem)(cpu, r->raw),
 			 HELPER_NEXT);
 	state_from_cpu(r);
 }

@@ -3,7 +3,7 @@
  * AArch64 program (run by qemu-aarch64 or a real machine): reads struct simd_record from stdin,
  * executes its instruction on its registers, writes the record back. Independent oracle for the
  * AdvSIMD tests:
- *	aarch64-linux-gnu-gcc -O2 -static -o simd_guest tests/unit/simd_guest.c
+ *	aarch64-linux-gnu-gcc -O2 -static -o simd_guest tests/insn/simd_guest.c
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "simd_record.h"
+#include "../unit/simd_record.h"
 
 /* run(record, code): x28 keeps the record, only x0-x15 and v0-v31 belong to the instruction. */
 void run_insn(struct simd_record *r, void *code);
