@@ -252,6 +252,11 @@ static void vop(struct place *p, const struct hir *h)
 		encode(p, v, r, x, m, 1);
 		x8(a, (unsigned)y << 4);
 		break;
+	case VF_MRI:
+		x = vsrc_for(p, v, &h->a);
+		r = vdst_for(p, v, &h->d);
+		encode(p, v, x, 0, xr(r), 1);
+		break;
 	case VF_FMA:
 	case VF_FMAI: r = vop_fma(p, h, v); break;
 	case VF_SSE: r = vop_sse(p, h, v); break;
@@ -272,7 +277,7 @@ static void vop(struct place *p, const struct hir *h)
 	default: p->fail = "vop form"; return;
 	}
 	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI ||
-	    v->form == VF_VG2VI || v->form == VF_FMAI)
+	    v->form == VF_VG2VI || v->form == VF_FMAI || v->form == VF_MRI)
 		x8(a, (unsigned)h->imm2);
 	vdst_done(p, &h->d, r);
 }
