@@ -49,6 +49,8 @@ struct addend_cache {
 
 #define N_ADDENDS 4
 
+enum { FCMP_NONE, FCMP_AB, FCMP_BA /* operands swapped, for one reader */ };
+
 struct place {
 	struct xasm a;
 	struct dbt_vm *vm;
@@ -69,6 +71,7 @@ struct place {
 	bool fl_eflags;	 /* EFLAGS hold NZCV */
 	bool fl_mem;	 /* cpu->host_nzcv does */
 	bool pol_add;	 /* EFLAGS: CF = C (after add), else CF = NOT C */
+	u8 fl_fcmp;	 /* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
 
 	struct addend_cache ac[N_ADDENDS];
@@ -105,6 +108,7 @@ void flags_clobber(struct place *p);  /* before anything that writes EFLAGS */
 void flags_to_mem(struct place *p);   /* cpu->host_nzcv is right from here on */
 void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
 unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
+void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
 void flags_carry(struct place *p, bool want_add);  /* CF = C (want_add) or NOT C */
 
 /* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
