@@ -153,6 +153,9 @@ extern const u16 vops_max[2][4], vops_min[2][4]; /* [unsigned][size]; 0 where AV
 extern const u16 vops_unpckl[4], vops_unpckh[4];
 /* FPSR.QC |= diff has a bit set (in the half that counts). */
 void simd_set_qc(struct sb *s, struct hir_opnd diff);
+/* a + b or a - b on words or doublewords with signed saturation; *diff is for simd_set_qc(). */
+struct hir_opnd simd_sat_wide(struct sb *s, struct hir_opnd a, struct hir_opnd b, bool sub,
+			      struct hir_opnd *diff);
 /* max - min, as unsigned elements. */
 struct hir_opnd simd_abd(struct sb *s, struct hir_opnd a, struct hir_opnd b, bool uns);
 /* a * b modulo the element; size 0..2. */
@@ -174,9 +177,9 @@ int simd_sat_arith(struct sb *s, const u16 *arg); /* arg: saturating vops B H, w
 int simd_compare(struct sb *s, const u16 *arg);	  /* arg[0]: enum simd_cmp */
 int simd_abd_aba(struct sb *s, const u16 *arg);	  /* arg[0] unsigned, arg[1] accumulate */
 int simd_mul_acc(struct sb *s, const u16 *arg);	  /* arg[0] 0 MUL 1 MLA 2 MLS, arg[1] by element */
-int simd_dmulh_h(struct sb *s, const u16 *arg);	  /* arg[0] rounding, arg[1] by element */
+int simd_dmul_high(struct sb *s, const u16 *arg); /* arg[0] rounding, arg[1] by element */
 int simd_pairwise(struct sb *s, const u16 *arg);  /* arg: vop by size */
-int simd_abs(struct sb *s, const u16 *arg);
+int simd_abs(struct sb *s, const u16 *arg);	  /* arg[0]: saturating */
 int simd_neg(struct sb *s, const u16 *arg);
 enum simd_cmp {
 	CMP_EQ,

@@ -156,8 +156,8 @@ int simd_shift_narrow(struct sb *s, const u16 *arg)
 }
 
 /*
- * SSHL, USHL: a count beyond the width gives 0 in x86's variable shifts, so shift left by the
- * count's byte and right by its negation; the one out of range vanishes.
+ * SSHL, USHL, SRSHL, URSHL: a count beyond the width gives 0 in x86's variable shifts, so shift
+ * left by the count's byte and right by its negation; the one out of range vanishes.
  */
 int simd_shift_reg(struct sb *s, const u16 *arg)
 {
@@ -170,7 +170,14 @@ int simd_shift_reg(struct sb *s, const u16 *arg)
 		return -1;
 	neg = t2(s, vops_sub[s->size], kzero(), rm(s));
 	neg = t2(s, VOP_VPAND, neg, low);
+	if (arg[1]) /* all but the last place, which rounds; a count of 0 turns out of range */
+		neg = t2(s, vops_sub[s->size], neg, ke(s->size, 1));
 	r = t2(s, (arg[0] ? arith : right)[s->size], rn(s), neg);
+	if (arg[1]) {
+		l = t2(s, VOP_VPAND, r, ke(s->size, 1));
+		r = simd_shr(s, r, s->size, 1, arg[0]);
+		r = t2(s, vops_add[s->size], r, l);
+	}
 	l = t2(s, VOP_VPAND, rm(s), low);
 	l = t2(s, left[s->size], rn(s), l);
 	if (!arg[0])
