@@ -24,12 +24,16 @@
 #define WORDS	 24 /* instructions per pattern */
 #define STATES	 12 /* register states each runs on */
 #define HVC	 0xd4000002u
+#define SVC	 0xd4000001u
+#define EL0T	 0x3c0u
+#define EL1H	 0x3c5u
 
 static struct dbt_vm *vm;
 static struct dbt_vcpu *cpu;
 static u8 *ram;
 static u64 next_code;
 static unsigned n_inline, n_helper;
+static bool at_el0; /* where vector registers may live in host registers */
 
 static int start(void)
 {
@@ -55,7 +59,7 @@ static void stop(void)
 
 static u64 place_code(u32 raw)
 {
-	u32 code[2] = {raw, HVC};
+	u32 code[2] = {raw, at_el0 ? SVC : HVC};
 	u64 at = next_code;
 
 	memcpy(ram + (at - RAM), code, 8);
@@ -86,17 +90,22 @@ static void state_from_cpu(struct simd_record *r)
 static void run_translated(struct simd_record *r, u64 at)
 {
 	struct dbt_exit e;
+	u64 end;
 
+	assert_int_equal(cpu_pstate_set(cpu, at_el0 ? EL0T : EL1H), 0);
 	cpu->pc = at;
+	cpu->sys.elr_el1 = 0;
 	cpu->sys.vbar_el1 = VECTORS;
 	cpu->sys.cpacr_el1 = 3u << 20; /* no FP trap */
 	state_to_cpu(r);
 	assert_int_equal(dbt_vcpu_run(cpu, &e), DBT_EXIT_HVC);
-	if (cpu->pc != at + 8)
+	/* At EL0 the SVC ends in the vector's HVC. */
+	end = at_el0 && cpu->pc == VECTORS + 0x404 ? cpu->sys.elr_el1 : cpu->pc;
+	if (end != at + 8)
 		print_error("%08x: exception, ESR %llx FAR %llx\n", r->raw,
 			    (unsigned long long)cpu->sys.esr_el1,
 			    (unsigned long long)cpu->sys.far_el1);
-	assert_int_equal(cpu->pc, at + 8);
+	assert_int_equal(end, at + 8);
 	state_from_cpu(r);
 }
 
@@ -191,12 +200,13 @@ static unsigned check_word(const struct simd_pattern *p, const struct simd_recor
 	return bad;
 }
 
-static void check_all(u32 features, u64 seed)
+static void check_all(u32 features, bool el0, u64 seed)
 {
 	struct simd_rng rng = {seed};
 	unsigned bad = 0, words = 0;
 
 	host_features_mask = features;
+	at_el0 = el0;
 	assert_int_equal(start(), 0);
 	n_inline = n_helper = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(simd_patterns); i++) {
@@ -231,12 +241,22 @@ static void check_all(u32 features, u64 seed)
 
 static void all_features(void **state)
 {
-	check_all(~0u, 1);
+	check_all(~0u, false, 1);
+}
+
+static void all_features_el0(void **state)
+{
+	check_all(~0u, true, 3);
+}
+
+static void baseline_el0(void **state)
+{
+	check_all(0, true, 4);
 }
 
 static void baseline(void **state)
 {
-	check_all(0, 2);
+	check_all(0, false, 2);
 }
 
 int main(void)
@@ -244,6 +264,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_features),
 		cmocka_unit_test(baseline),
+		cmocka_unit_test(all_features_el0),
+		cmocka_unit_test(baseline_el0),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
