@@ -171,7 +171,7 @@ static void build_replicate(struct tr *tr, const struct a64_insn *in)
 {
 	static const u16 splat[4] = {VOP_VPBROADCASTB, VOP_VPBROADCASTW, VOP_VPBROADCASTD,
 				     VOP_VPBROADCASTQ};
-	struct sb s = {.b = &tr->hir, .in = in, .size = in->size, .q = in->q};
+	struct sb s = sb_make(&tr->hir, in);
 	struct hir_opnd t[4];
 
 	for (unsigned i = 0; i < in->immr; i++) {

@@ -16,25 +16,54 @@ struct sb {
 	const struct a64_insn *in;
 	unsigned size; /* log2 bytes of the (narrow) element */
 	bool q;
+	struct hir_opnd n, m, old; /* sources: Vn, Vm and Vd as read */
+};
+
+/*
+ * Scalar forms on B, H, S use the vector builder on sources with only their first element left: no
+ * other lane then gives anything but zero, nor saturates.
+ */
+enum simd_scalar {
+	SCALAR_NONE,   /* not scalar, or on D registers: the 64-bit vector form does it */
+	SCALAR_ONE,    /* zeros in Vn suffice */
+	SCALAR_TWO,    /* Vn and Vm */
+	SCALAR_LONG,   /* Vn, and an accumulator twice as wide */
+	SCALAR_NARROW, /* Vn, twice as wide as the result */
 };
 
 /* Table entry: the builder and what distinguishes instructions it serves (mostly vops by size). */
 struct simd_rule {
 	int (*fn)(struct sb *s, const u16 *arg);
 	u16 arg[4];
+	u8 scalar; /* enum simd_scalar */
 };
 
-static inline struct hir_opnd rd(struct sb *s)
+static inline struct hir_opnd dst(struct sb *s)
 {
 	return hv(s->in->rd);
 }
+/* The destination as a source. */
+static inline struct hir_opnd rd(struct sb *s)
+{
+	return s->old;
+}
 static inline struct hir_opnd rn(struct sb *s)
 {
-	return hv(s->in->rn);
+	return s->n;
 }
 static inline struct hir_opnd rm(struct sb *s)
 {
-	return hv(s->in->rm);
+	return s->m;
+}
+static inline struct sb sb_make(struct hir_buf *b, const struct a64_insn *in)
+{
+	return (struct sb){.b = b,
+			   .in = in,
+			   .size = in->size,
+			   .q = in->q,
+			   .n = hv(in->rn),
+			   .m = hv(in->rm),
+			   .old = hv(in->rd)};
 }
 
 /* ---- constants ---- */
@@ -118,9 +147,9 @@ static inline int o2i(struct sb *s, unsigned vop, struct hir_opnd a, struct hir_
 		      unsigned imm)
 {
 	if (s->q)
-		hir_vi(s->b, vop, rd(s), a, b, imm);
+		hir_vi(s->b, vop, dst(s), a, b, imm);
 	else
-		hir_v(s->b, VOP_VMOVQ_ZX, rd(s), t2i(s, vop, a, b, imm), hnone());
+		hir_v(s->b, VOP_VMOVQ_ZX, dst(s), t2i(s, vop, a, b, imm), hnone());
 	return 0;
 }
 static inline int o2(struct sb *s, unsigned vop, struct hir_opnd a, struct hir_opnd b)
@@ -137,13 +166,13 @@ static inline int oi(struct sb *s, unsigned vop, struct hir_opnd a, unsigned imm
 }
 static inline int omov(struct sb *s, struct hir_opnd a)
 {
-	hir_v(s->b, s->q ? VOP_VMOVAPS : VOP_VMOVQ_ZX, rd(s), a, hnone());
+	hir_v(s->b, s->q ? VOP_VMOVAPS : VOP_VMOVQ_ZX, dst(s), a, hnone());
 	return 0;
 }
 /* The 128-bit result whatever Q says (results whose upper half is known to be right). */
 static inline int ofull(struct sb *s, unsigned vop, struct hir_opnd a, struct hir_opnd b)
 {
-	hir_v(s->b, vop, rd(s), a, b);
+	hir_v(s->b, vop, dst(s), a, b);
 	return 0;
 }
 
@@ -202,8 +231,9 @@ struct hir_opnd simd_shl(struct sb *s, struct hir_opnd x, unsigned size, unsigne
 struct hir_opnd simd_rshr(struct sb *s, struct hir_opnd x, unsigned size, unsigned n, bool sign);
 int simd_shift_right(struct sb *s, const u16 *arg); /* arg: signed, rounding, accumulate */
 int simd_shift_left(struct sb *s, const u16 *arg);
-int simd_shift_insert(struct sb *s, const u16 *arg); /* arg[0]: 0 SLI 1 SRI */
-int simd_shift_long(struct sb *s, const u16 *arg);   /* arg[0]: signed */
+int simd_shift_left_sat(struct sb *s, const u16 *arg); /* arg[0]: enum simd_narrow: SS UU SU */
+int simd_shift_insert(struct sb *s, const u16 *arg);   /* arg[0]: 0 SLI 1 SRI */
+int simd_shift_long(struct sb *s, const u16 *arg);     /* arg[0]: signed */
 int simd_shift_narrow(struct sb *s,
 		      const u16 *arg);		  /* arg[0]: rounding; arg[1]: enum simd_narrow */
 int simd_shift_reg(struct sb *s, const u16 *arg); /* arg[0]: signed */
@@ -263,6 +293,9 @@ int simd_sha1_rounds(struct sb *s, const u16 *arg);   /* arg[0]: SHA1RNDS4's fun
 int simd_sha256_rounds(struct sb *s, const u16 *arg); /* arg[0]: 1 SHA256H2 */
 int simd_sha256su0(struct sb *s, const u16 *arg);
 int simd_sha256su1(struct sb *s, const u16 *arg);
+int simd_sha512_rounds(struct sb *s, const u16 *arg); /* arg[0]: 1 SHA512H2 */
+int simd_sha512su0(struct sb *s, const u16 *arg);
+int simd_sha512su1(struct sb *s, const u16 *arg);
 
 /* ---- build_mem_vec.c ---- */
 /* 0, or -1 when it is no load or store (or one that goes to a helper). */

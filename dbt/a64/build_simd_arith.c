@@ -64,7 +64,7 @@ int simd_select(struct sb *s, const u16 *arg)
 		/* Truth tables index d:a:b. BSL: d ? n : m. BIT: m ? n : d, BIF: m ? d : n. */
 		unsigned imm = arg[0] == 0 ? 0xca : arg[0] == 1 ? 0xd8 : 0xe4;
 
-		hir_vi(s->b, VOP_VPTERNLOGQ, rd(s), rn(s), rm(s), imm);
+		hir_vi(s->b, VOP_VPTERNLOGQ, dst(s), rn(s), rm(s), imm);
 		return 0;
 	}
 	if (arg[0] == 0) {

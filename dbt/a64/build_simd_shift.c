@@ -90,6 +90,31 @@ int simd_shift_left(struct sb *s, const u16 *arg)
 	return omov(s, simd_shl(s, rn(s), s->size, s->in->amount));
 }
 
+/* What does not come back when shifted right again has overflowed. */
+int simd_shift_left_sat(struct sb *s, const u16 *arg)
+{
+	unsigned n = s->in->amount, bits = 8u << s->size;
+	enum simd_narrow kind = arg[0];
+	struct hir_opnd t = simd_shl(s, rn(s), s->size, n), fits, lost, x;
+
+	x = simd_shr(s, t, s->size, n, kind == NARROW_SS);
+	fits = t2(s, vops_cmpeq[s->size], x, rn(s));
+	lost = t2(s, VOP_VPXOR, fits, kones());
+	x = kind == NARROW_UU ? lost : simd_shr(s, rn(s), s->size, bits - 1, true);
+	if (kind == NARROW_UU) {
+		simd_set_qc(s, lost);
+		return o2(s, VOP_VPOR, t, lost);
+	}
+	if (kind == NARROW_SU) { /* negative ones give 0 */
+		t = t2(s, VOP_VPOR, t, lost);
+		simd_set_qc(s, t2(s, VOP_VPOR, lost, x));
+		return o2(s, VOP_VPANDN, x, t);
+	}
+	simd_set_qc(s, lost);
+	x = t2(s, VOP_VPXOR, x, ke(s->size, ~0ull >> (65 - bits)));
+	return omov(s, tblend(s, VOP_VPBLENDVB, x, t, fits));
+}
+
 int simd_shift_insert(struct sb *s, const u16 *arg)
 {
 	unsigned n = s->in->amount, bits = 8u << s->size;

@@ -236,6 +236,6 @@ int simd_pmull(struct sb *s, const u16 *arg)
 
 	if (s->size != 3)
 		return -1;
-	hir_vi(s->b, VOP_VPCLMULQDQ, rd(s), rn(s), rm(s), high ? 0x11 : 0x00);
+	hir_vi(s->b, VOP_VPCLMULQDQ, dst(s), rn(s), rm(s), high ? 0x11 : 0x00);
 	return 0;
 }
