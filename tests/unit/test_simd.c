@@ -32,7 +32,7 @@ static struct dbt_vm *vm;
 static struct dbt_vcpu *cpu;
 static u8 *ram;
 static u64 next_code;
-static unsigned n_inline, n_helper;
+static unsigned n_inline, n_helper, crowded;
 static bool at_el0; /* where vector registers may live in host registers */
 
 static int start(void)
@@ -118,6 +118,47 @@ static void run_helper(struct simd_record *r, u64 at)
 	state_from_cpu(r);
 }
 
+/*
+ * Scratch vector registers an operation needs while `live` temporaries exist, when no guest
+ * register is in a host register that the operation can name.
+ */
+static unsigned scratch_needed(const struct hir *h, unsigned live)
+{
+	const struct hir_opnd *o[] = {&h->a, &h->b, &h->c};
+	unsigned n = live + (h->d.kind == H_V);
+
+	for (unsigned k = 0; k < 3; k++)
+		n += o[k]->kind == H_V || (k != 1 && o[k]->kind == H_CONST);
+	return n;
+}
+
+static unsigned max_scratch(const struct hir_buf *b)
+{
+	unsigned most = 0, first[256], last[256];
+
+	for (unsigned t = 0; t < 256; t++)
+		first[t] = ~0u, last[t] = 0;
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct hir_opnd *o[] = {&b->op[i].d, &b->op[i].a, &b->op[i].b, &b->op[i].c};
+
+		for (unsigned k = 0; k < 4; k++)
+			if (o[k]->kind == H_W) {
+				last[o[k]->reg] = i;
+				if (first[o[k]->reg] == ~0u)
+					first[o[k]->reg] = i;
+			}
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		unsigned live = 0, need;
+
+		for (unsigned t = 0; t < 256; t++)
+			live += first[t] <= i && i <= last[t];
+		need = scratch_needed(&b->op[i], live);
+		most = need > most ? need : most;
+	}
+	return most;
+}
+
 static bool built_inline(u32 raw)
 {
 	struct tr *tr = calloc(1, sizeof(*tr));
@@ -128,6 +169,11 @@ static bool built_inline(u32 raw)
 	assert_int_equal(build_simd(tr, &tr->insn[0]), 0);
 	for (unsigned i = 0; i < tr->hir.n; i++)
 		inl &= tr->hir.op[i].op != HIR_HELPER;
+	if (max_scratch(&tr->hir) > 7) {
+		print_error("%s needs %u scratch registers\n", a64_op_name(tr->insn[0].op),
+			    max_scratch(&tr->hir));
+		crowded++;
+	}
 	free(tr);
 	return inl;
 }
@@ -237,6 +283,7 @@ static void check_all(u32 features, bool el0, u64 seed)
 	host_features_mask = ~0u;
 	assert_true(words > 1000 && n_inline > words / 2);
 	assert_int_equal(bad, 0);
+	assert_int_equal(crowded, 0);
 }
 
 static void all_features(void **state)
