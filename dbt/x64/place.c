@@ -138,8 +138,11 @@ int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *re
 
 void dst_done(struct place *p, const struct hir_opnd *d, int reg)
 {
+	/* State fields have the operation's width, registers are always written whole. */
+	unsigned w = d->kind == H_STATE ? p->tr->hir.op[p->i].w : 8;
+
 	if (opnd_is_mem(p, d))
-		x_mov_mr(&p->a, 8, opnd_rm(p, d), reg);
+		x_mov_mr(&p->a, w, opnd_rm(p, d), reg);
 }
 
 bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y)
