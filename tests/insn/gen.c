@@ -30,8 +30,8 @@ struct gen {
 	struct insn_case *c;
 	u8 pool[5];
 	bool use_pool, sequence;
-	u32 written;  /* general registers that earlier words of the sequence write */
-	u32 code_ptr; /* those that hold an address in the code */
+	u32 written;   /* general registers that earlier words of the sequence write */
+	bool code_ptr; /* some of them may hold an address in the code */
 	const char *only_op;
 };
 
@@ -117,8 +117,11 @@ static void note_written(struct gen *g, const struct a64_insn *i)
 	if (i->op == A64_CASP)
 		regs |= 2u << i->rs;
 	g->written |= regs;
-	if (i->op == A64_BL || i->op == A64_BLR || i->op == A64_ADR || i->op == A64_ADRP)
-		g->code_ptr |= regs;
+	/* From here on any register written may hold an address in the code, which engines lay out
+	 * differently. */
+	if (i->op == A64_ADR || i->op == A64_ADRP || i->op == A64_RET ||
+	    (i->op >= A64_B && i->op <= A64_BLR))
+		g->code_ptr = true;
 }
 
 /* ---- memory operands ---- */
@@ -259,8 +262,7 @@ static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 
 	 * A base that an earlier word changed makes a wild access: good for plain ones; for others
 	 * alignment and monitor decide before the fault, or after it.
 	 */
-	if (i->amode != A64_AM_LIT && is_written(g, i->rn) &&
-	    (must_align(i) || g->code_ptr >> i->rn & 1))
+	if (i->amode != A64_AM_LIT && is_written(g, i->rn) && (must_align(i) || g->code_ptr))
 		return false;
 	if (must_align(i))
 		align = bytes;
@@ -339,10 +341,13 @@ static bool arrange_branch(struct gen *g, const struct a64_insn *i, unsigned pos
 	return true;
 }
 
-/* FMOV (vector, half) with op = 1 is unallocated; qemu-user 7.2 takes it for op = 0. */
+/*
+ * FMOV (vector, half) with op = 1 is unallocated; qemu-user 7.2 takes it for op = 0. MSR TCO is
+ * MTE, which cannot be turned off in qemu-user.
+ */
 static bool qemu_takes_unallocated(u32 w)
 {
-	return (w & 0xbff8fc00) == 0x2f00fc00;
+	return (w & 0xbff8fc00) == 0x2f00fc00 || (w & 0xfffff0ff) == 0xd503409f;
 }
 
 /* What cannot run in a case at all. */
@@ -445,7 +450,8 @@ static void gen_case(struct gen *g, struct insn_case *c, u32 index)
 		memset(c, 0, sizeof(*c));
 		c->seed = rnd(g);
 		c->slot = index % CASE_SLOTS;
-		g->written = g->code_ptr = 0;
+		g->written = 0;
+		g->code_ptr = false;
 		choose_pool(g);
 		for (unsigned pos = 0, tries = 0; pos < n; tries++) {
 			struct insn_case before = *c;
@@ -524,7 +530,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cases = realloc(cases, (n + count + 1) * sizeof(*cases));
-	/* rnd() steps by a constant: seeds must land far apart, or runs repeat each other's cases. */
+	/* rnd() steps by a constant: seeds must land far apart, or runs repeat each other's cases.
+	 */
 	g.rng = rnd(&g) ^ (g.rng << 32 | g.rng >> 32);
 	for (u32 k = 0; k < count; k++)
 		gen_case(&g, &cases[n++], k);
