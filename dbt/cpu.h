@@ -65,6 +65,7 @@ struct dbt_vcpu {
 	u64 pc;
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
+	u64 addend[4]; /* page checks a block may return to (place_mem.c) */
 	_Alignas(64) u8 v[32][16]; /* vector registers, little endian */
 	u8 vsave[8][16];	   /* the miss thunk's copy of placement's vector temporaries */
 

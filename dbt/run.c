@@ -56,10 +56,15 @@ static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
 static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 {
 	struct dbt_vm *vm = cpu->vm;
-	u64 e = cpu->ex_tab[view_index(cpu->pc)], slot = e + cpu->pc;
+	u64 e, slot;
 	struct code_page *page;
 	struct walk w;
 	u32 mode = cpu_tr_mode(cpu);
+
+	if (cpu->ps.el && cpu->view != &vm->flat && !cpu->view->low != !!(cpu->pc & BIT(55)))
+		view_switch(cpu); /* between the kernel's half and an identity map */
+	e = cpu->ex_tab[view_index(cpu->pc)];
+	slot = e + cpu->pc;
 
 	if (e && slot < BIT(47)) {
 		page = container_of((u32(*)[SLOTS_PER_PAGE])(e + ALIGN_DOWN(cpu->pc, PAGE_SIZE)),
@@ -79,9 +84,7 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 			*fatal = true;
 		return NULL;
 	}
-	/* EL1 running in the low half (identity map) is rare: not entered, always looked up. */
-	if (cpu->view != &vm->el1 || cpu->pc & BIT(55))
-		view_fill_exec(cpu->view, cpu->pc, page, &w);
+	view_fill_exec(cpu->view, cpu->pc, page, &w);
 	return page;
 }
 
@@ -212,9 +215,10 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	/*
 	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the same
-	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear).
+	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear). Code of an
+	 * identity map uses both.
 	 */
-	if (v != &vm->flat && !(va & BIT(55)) != (v != &vm->el1))
+	if (v != &vm->flat && !v->low && !(va & BIT(55)) != (v != &vm->el1))
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */

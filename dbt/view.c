@@ -132,14 +132,18 @@ void view_flush_exec(struct dbt_vm *vm)
 		flush_exec(&vm->el0[i]);
 }
 
-static struct dbt_view *view_of_asid(struct dbt_vm *vm, u16 asid)
+/*
+ * EL0's view of an address space, or (low != 0) EL1's view of its lower half, which differs in
+ * permissions and, for PAN's sake, with PSTATE.PAN.
+ */
+static struct dbt_view *view_of(struct dbt_vm *vm, u16 asid, u8 low, u64 ttbr0)
 {
 	struct dbt_view *oldest = &vm->el0[0];
 
 	for (unsigned i = 0; i < N_VIEWS; i++) {
 		struct dbt_view *v = &vm->el0[i];
 
-		if (v->used && v->asid == asid) {
+		if (v->used && v->asid == asid && v->low == low && (!low || v->ttbr0 == ttbr0)) {
 			v->stamp = ++vm->view_stamp;
 			return v;
 		}
@@ -149,6 +153,8 @@ static struct dbt_view *view_of_asid(struct dbt_vm *vm, u16 asid)
 	view_flush(oldest);
 	oldest->used = true;
 	oldest->asid = asid;
+	oldest->low = low;
+	oldest->ttbr0 = ttbr0;
 	oldest->stamp = ++vm->view_stamp;
 	return oldest;
 }
@@ -179,8 +185,15 @@ void view_switch(struct dbt_vcpu *cpu)
 	if (!(cpu->sys.sctlr_el1 & 1))
 		user = cpu->view = &vm->flat;
 	else {
-		user = view_of_asid(vm, mmu_asid(cpu));
-		cpu->view = cpu->ps.el ? &vm->el1 : user;
+		u16 asid = mmu_asid(cpu);
+
+		user = view_of(vm, asid, 0, 0);
+		if (!cpu->ps.el)
+			cpu->view = user;
+		else if (cpu->pc & BIT(55))
+			cpu->view = &vm->el1;
+		else /* the identity map, at boot and CPU hotplug */
+			cpu->view = view_of(vm, asid, cpu->ps.pan ? 2 : 1, cpu->sys.ttbr0_el1);
 	}
 	switch_ret_stack(cpu, old, user);
 	cpu->user_view = user;
@@ -232,15 +245,15 @@ void view_tlbi_asid(struct dbt_vm *vm, u16 asid)
 
 void view_tlbi_va(struct dbt_vm *vm, gva_t va, u16 asid, bool all_asids)
 {
-	if (va.v & BIT(55)) {
-		drop_va(&vm->el1, va.v);
-	} else {
-		for (unsigned i = 0; i < N_VIEWS; i++) {
-			struct dbt_view *v = &vm->el0[i];
+	bool upper = va.v & BIT(55);
 
-			if (v->used && (all_asids || v->asid == asid || v->has_global))
-				drop_va(v, va.v);
-		}
+	if (upper)
+		drop_va(&vm->el1, va.v);
+	for (unsigned i = 0; i < N_VIEWS; i++) {
+		struct dbt_view *v = &vm->el0[i];
+
+		if (v->used && (upper ? v->low != 0 : all_asids || v->asid == asid || v->has_global))
+			drop_va(v, va.v);
 	}
 	code_reset_ret_stacks(vm);
 }

@@ -85,6 +85,8 @@ struct dbt_view {
 	u16 asid;
 	bool used;
 	bool has_global; /* nG = 0 entries in an EL0 view */
+	u8 low;		 /* EL1 code running in the lower half: 1, with PAN set 2; else 0 */
+	u64 ttbr0;	 /* of such a view */
 	u64 stamp;
 };
 
