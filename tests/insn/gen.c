@@ -303,7 +303,10 @@ static bool use_known_base(struct gen *g, struct a64_insn *i, unsigned align, u3
 		i->imm = (s64)k << i->size;
 	}
 	long t = g->off[i->rn] + (i->amode == A64_AM_POST ? 0 : i->imm);
-	if (!in_edges(t, bytes) || (t & (align - 1)) || (i->rn == 31 && g->off[31] & 15))
+	if (!in_edges(t, bytes) || (t & (align - 1)))
+		return false;
+	bool wb = i->amode == A64_AM_POST || i->amode == A64_AM_PRE;
+	if (i->rn == 31 && (g->off[31] & 15 || (wb && i->imm & 15)))
 		return false;
 	note_partial(g, i, bytes, t);
 	return true;
