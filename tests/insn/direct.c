@@ -30,7 +30,7 @@
 #define TABLES	0x10000u
 #define CODE	0x20000u
 #define WINDOW	0x30000u
-#define VBAR	0x155a5c0000ull /* between code and window, EL1 only */
+#define VBAR	0x155a4d0000ull /* between code and window, EL1 only */
 
 #define SLOT_HEAD 0xd503305fu /* clrex */
 #define SLOT_TAIL 0xd417ddc1u /* svc #0xbeee */
