@@ -262,12 +262,9 @@ static const struct sandbox_rule device_rules[] = {
 	/* pthread_mutex_lock, pthread_cond_wait and their wake-ups */
 	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, 128 /* WAIT | PRIVATE */)),
 	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, 129 /* WAKE | PRIVATE */)),
-	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, 137 /* WAIT_BITSET | PRIVATE */)),
 	SANDBOX_ALLOW(futex, SANDBOX_ARG_IS(1, 393 /* WAIT_BITSET | PRIVATE | CLOCK_REALTIME */)),
 	/* where the vDSO cannot serve it (a host without a stable TSC) */
 	SANDBOX_ALLOW(clock_gettime),
-	/* a stopped process going on */
-	SANDBOX_ALLOW(restart_syscall),
 	/* the end of a thread in glibc: its signals off, its stack returned */
 	SANDBOX_ALLOW(rt_sigprocmask),
 	SANDBOX_ALLOW(madvise, SANDBOX_ARG_IS(2, MADV_DONTNEED)),

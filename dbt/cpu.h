@@ -66,6 +66,7 @@ struct dbt_vcpu {
 	u64 pc;
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
+	u64 addend[4]; /* page checks a block may return to (place_mem.c) */
 	_Alignas(64) u8 v[32][16]; /* vector registers, little endian */
 	u8 vsave[8][16];	   /* the miss thunk's copy of placement's vector temporaries */
 
@@ -74,8 +75,9 @@ struct dbt_vcpu {
 	struct a64_sysregs sys;
 	struct dbt_vm *vm;
 	struct dbt_view *view;
-	struct dbt_view *user_view; /* EL0's; written under vm->view_lock */
-	u64 user_ttbr;		    /* what user_view was chosen for */
+	struct dbt_view *user_view; /* EL0's; this and the next under vm->view_lock */
+	struct dbt_view *low_view;  /* EL1's of the lower half, if it has run code there, or NULL */
+	u64 user_ttbr;		    /* what they were chosen for */
 	u16 user_asid;
 	unsigned index;
 	unsigned slot; /* in vm->vcpu[] */
@@ -84,7 +86,6 @@ struct dbt_vcpu {
 	_Atomic u32 online;	  /* inside dbt_vcpu_run and not waiting for others */
 	_Atomic u32 q_req, q_ack; /* requests to pass the dispatcher, answers */
 	_Atomic u32 ret_stale;	  /* return stacks are to be reset with the next answer */
-	_Atomic bool el1_low; /* runs EL1 code of the lower half: no view has exec entries for it */
 	u64 wait_mask;	      /* vCPUs this one's next DSB waits for */
 	u64 spin_tsc;	      /* when the last WFE or YIELD was, and how many in a row */
 	u32 spins;

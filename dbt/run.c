@@ -52,17 +52,6 @@ static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
 	return leave(cpu, DBT_EXIT_ERROR);
 }
 
-/* EL1 in the lower half (an identity map) is rare: no view has entries for it, it is always looked
- * up. */
-static bool el1_low(struct dbt_vcpu *cpu)
-{
-	bool low = cpu->view == &cpu->vm->el1 && !(cpu->pc & BIT(55));
-
-	if (low != atomic_load_explicit(&cpu->el1_low, memory_order_relaxed))
-		atomic_store(&cpu->el1_low, low); /* before the walk, see view_tlbi_va */
-	return low;
-}
-
 /*
  * Code page of the instruction at pc; valid until this vCPU next waits or passes the dispatcher.
  * NULL: an exception was taken or something changed meanwhile (dispatch again), or *fatal is set.
@@ -70,10 +59,15 @@ static bool el1_low(struct dbt_vcpu *cpu)
 static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 {
 	struct dbt_vm *vm = cpu->vm;
-	u64 e = view_get(cpu->ex_tab, cpu->pc), slot = e + cpu->pc;
+	u64 e, slot;
 	struct code_page *page;
 	struct walk w;
 	u32 mode = cpu_tr_mode(cpu), seq;
+
+	if (cpu->ps.el && cpu->view != &vm->flat && !cpu->view->low != !!(cpu->pc & BIT(55)))
+		view_switch(cpu); /* between the kernel's half and an identity map */
+	e = view_get(cpu->ex_tab, cpu->pc);
+	slot = e + cpu->pc;
 
 	if (e && slot < BIT(47)) {
 		page = container_of((u32(*)[SLOTS_PER_PAGE])(e + ALIGN_DOWN(cpu->pc, PAGE_SIZE)),
@@ -94,7 +88,8 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 			*fatal = true;
 		return NULL;
 	}
-	if (!cpu->el1_low && !view_fill_exec(cpu->view, cpu->pc, page, &w, seq))
+	/* The empty view stands in where there is none left: always looked up. */
+	if (cpu->view != &vm->none && !view_fill_exec(cpu->view, cpu->pc, page, &w, seq))
 		return NULL;
 	return page;
 }
@@ -132,7 +127,6 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			cpu->sys.far_el1 = cpu->pc;
 			continue;
 		}
-		el1_low(cpu);
 		page = fetch_page(cpu, &fatal);
 		if (fatal)
 			return leave_error(cpu, "out of memory for code pages");
@@ -253,11 +247,14 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 	if (unpriv && cpu->user_view == &vm->none)
 		view_claim_user(cpu);
 	v = unpriv ? cpu->user_view : cpu->view;
+	if (v == &vm->none)
+		return false;
 	/*
 	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the same
-	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear).
+	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear). Code of an
+	 * identity map uses both.
 	 */
-	if (v != &vm->flat && !(va & BIT(55)) != (v != &vm->el1))
+	if (v != &vm->flat && !v->low && !(va & BIT(55)) != (v != &vm->el1))
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */

@@ -70,7 +70,8 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 		tr->nzcv_live[i] = live;
 		if (f & A64F_WF)
 			live = false;
-		if (f & (A64F_RF | A64F_SYS))
+		/* What may fault shows NZCV to the handler. */
+		if (f & (A64F_RF | A64F_SYS | A64F_LD | A64F_ST))
 			live = true;
 	}
 }

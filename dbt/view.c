@@ -192,27 +192,26 @@ void view_flush_all(struct dbt_vm *vm)
 
 #define TTBR_BADDR 0x0000fffffffffffeull /* without ASID and CnP */
 
-static void unpin(struct dbt_vcpu *cpu)
+static void unpin(struct dbt_vm *vm, struct dbt_view *v)
 {
-	struct dbt_view *v = cpu->user_view;
-
-	if (v >= cpu->vm->el0 && v < cpu->vm->el0 + N_VIEWS_MAX)
+	if (v >= vm->el0 && v < vm->el0 + N_VIEWS_MAX)
 		v->pins--;
-	cpu->user_view = NULL;
 }
 
 /*
- * The view of an address space, pinned. At EL1 (create false) one without a view gets the empty
- * one: Linux passes through pairs of ASID and table that no process has.
+ * EL0's view of an address space, or (low != 0) EL1's view of its lower half, which differs in
+ * permissions and, for PAN's sake, with PSTATE.PAN; pinned. The empty one stands in where none is free, and
+ * (create false) where none was made yet: at EL1 Linux passes through pairs of ASID and table that no
+ * process has.
  */
-static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, bool create)
+static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, u8 low, bool create)
 {
 	struct dbt_view *oldest = NULL;
 
 	for (unsigned i = 0; i < vm->nel0; i++) {
 		struct dbt_view *v = &vm->el0[i];
 
-		if (v->used && v->asid == asid && v->ttbr == ttbr) {
+		if (v->used && v->asid == asid && v->ttbr == ttbr && v->low == low) {
 			v->stamp = ++vm->view_stamp;
 			v->pins++;
 			return v;
@@ -220,20 +219,19 @@ static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, bool creat
 		if (!v->pins && (!oldest || !v->used || (oldest->used && v->stamp < oldest->stamp)))
 			oldest = v;
 	}
-	if (!create)
+	if (!create || !oldest)
 		return &vm->none;
-	/* More views than vCPUs: one is always free. Nobody uses it, so that nobody must be waited
-	 * for. */
-	view_flush(oldest);
+	view_flush(oldest); /* nobody uses it, so that nobody must be waited for */
 	oldest->used = true;
 	oldest->asid = asid;
 	oldest->ttbr = ttbr;
+	oldest->low = low;
 	oldest->pins = 1;
 	oldest->stamp = ++vm->view_stamp;
 	return oldest;
 }
 
-static void user_select(struct dbt_vcpu *cpu, bool mmu, bool create)
+static void select_user(struct dbt_vcpu *cpu, bool mmu, bool create)
 {
 	struct dbt_vm *vm = cpu->vm;
 	struct dbt_view *v = cpu->user_view;
@@ -246,11 +244,28 @@ static void user_select(struct dbt_vcpu *cpu, bool mmu, bool create)
 	    (v != &vm->none || !create))
 		return;
 	pthread_mutex_lock(&vm->view_lock);
-	unpin(cpu);
-	cpu->user_view = mmu ? choose(vm, asid, ttbr, create) : &vm->flat;
+	unpin(vm, cpu->user_view);
+	unpin(vm, cpu->low_view);
+	cpu->low_view = NULL;
+	cpu->user_view = mmu ? choose(vm, asid, ttbr, 0, create) : &vm->flat;
 	cpu->user_asid = asid;
 	cpu->user_ttbr = ttbr;
 	pthread_mutex_unlock(&vm->view_lock);
+}
+
+/* For EL1 code in the lower half: an identity map at boot and CPU hotplug, firmware, small systems. */
+static struct dbt_view *select_low(struct dbt_vcpu *cpu)
+{
+	struct dbt_vm *vm = cpu->vm;
+	u8 low = cpu->ps.pan ? 2 : 1;
+
+	if (!cpu->low_view || cpu->low_view->low != low) {
+		pthread_mutex_lock(&vm->view_lock);
+		unpin(vm, cpu->low_view);
+		cpu->low_view = choose(vm, cpu->user_asid, cpu->user_ttbr, low, true);
+		pthread_mutex_unlock(&vm->view_lock);
+	}
+	return cpu->low_view;
 }
 
 /* EL0's predictions survive a stay in EL1 unless its address space or mappings changed meanwhile. */
@@ -283,8 +298,11 @@ void view_switch(struct dbt_vcpu *cpu)
 	struct dbt_view *old_user = cpu->user_view, *old = cpu->view;
 	bool mmu = cpu->sys.sctlr_el1 & 1;
 
-	user_select(cpu, mmu, cpu->ps.el == 0);
-	cpu->view = mmu && cpu->ps.el ? &vm->el1 : cpu->user_view;
+	select_user(cpu, mmu, cpu->ps.el == 0);
+	if (!mmu || !cpu->ps.el)
+		cpu->view = cpu->user_view;
+	else
+		cpu->view = cpu->pc & BIT(55) ? &vm->el1 : select_low(cpu);
 	switch_ret_stack(cpu, old, old_user);
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;
@@ -295,15 +313,16 @@ void view_switch(struct dbt_vcpu *cpu)
 
 void view_claim_user(struct dbt_vcpu *cpu)
 {
-	user_select(cpu, true, true);
+	select_user(cpu, true, true);
 	set_user_tables(cpu);
 }
 
 void view_release(struct dbt_vcpu *cpu)
 {
 	pthread_mutex_lock(&cpu->vm->view_lock);
-	unpin(cpu);
-	cpu->view = NULL;
+	unpin(cpu->vm, cpu->user_view);
+	unpin(cpu->vm, cpu->low_view);
+	cpu->view = cpu->user_view = cpu->low_view = NULL;
 	pthread_mutex_unlock(&cpu->vm->view_lock);
 }
 
@@ -313,27 +332,19 @@ void view_release(struct dbt_vcpu *cpu)
  * vCPUs that may be using something of an address space's lower half: entries, or in C the result
  * of a walk (the slow paths leave no entry behind). view_lock is held.
  */
-static u64 users(struct dbt_vm *vm, u16 asid, bool all_asids)
+static u64 users(struct dbt_vm *vm, u16 asid, bool all_asids, bool *exec)
 {
 	u64 mask = 0;
 
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		const struct dbt_vcpu *cpu = vm->vcpu[i];
 
-		if (cpu->user_view != &vm->flat && (all_asids || cpu->user_asid == asid))
-			mask |= BIT(i);
+		if (cpu->user_view == &vm->flat || (!all_asids && cpu->user_asid != asid))
+			continue;
+		mask |= BIT(i);
+		/* What it executes there leaves no trace in the empty view. */
+		*exec |= cpu->user_view == &vm->none || cpu->low_view == &vm->none;
 	}
-	return mask;
-}
-
-/* ... and run EL1 code there, which has no exec entries to tell from. */
-static u64 low_runners(struct dbt_vm *vm)
-{
-	u64 mask = 0;
-
-	for (unsigned i = 0; i < vm->nvcpus; i++)
-		if (atomic_load(&vm->vcpu[i]->el1_low))
-			mask |= BIT(i);
 	return mask;
 }
 
@@ -384,41 +395,37 @@ void view_tlbi_all(struct dbt_vcpu *cpu)
 void view_tlbi_asid(struct dbt_vcpu *cpu, u16 asid)
 {
 	struct dbt_vm *vm = cpu->vm;
+	bool exec = true;
 	u64 mask;
 
 	pthread_mutex_lock(&vm->view_lock);
 	for (unsigned i = 0; i < vm->nel0; i++)
 		if (vm->el0[i].used && vm->el0[i].asid == asid)
 			view_flush(&vm->el0[i]);
-	mask = users(vm, asid, false);
+	mask = users(vm, asid, false, &exec);
 	pthread_mutex_unlock(&vm->view_lock);
-	smp_defer(cpu, mask, true);
+	smp_defer(cpu, mask, exec);
 }
 
 void view_tlbi_va(struct dbt_vcpu *cpu, gva_t va, u16 asid, bool all_asids)
 {
 	struct dbt_vm *vm = cpu->vm;
-	bool exec = false;
+	bool upper = va.v & BIT(55), exec = false, global = false;
 	u64 mask;
 
-	if (va.v & BIT(55)) {
-		exec = drop_va(&vm->el1, va.v);
-		smp_defer(cpu, smp_all(vm), exec);
-		return;
-	}
 	pthread_mutex_lock(&vm->view_lock);
+	if (upper)
+		exec = drop_va(&vm->el1, va.v);
 	for (unsigned i = 0; i < vm->nel0; i++) {
 		struct dbt_view *v = &vm->el0[i];
 
-		if (!v->used || (!all_asids && v->asid != asid && !v->has_global))
+		if (!v->used ||
+		    !(upper ? v->low != 0 : all_asids || v->asid == asid || v->has_global))
 			continue;
-		all_asids |= v->has_global;
+		global |= v->has_global;
 		exec |= drop_va(v, va.v);
 	}
-	mask = users(vm, asid, all_asids);
+	mask = upper ? smp_all(vm) : users(vm, asid, all_asids || global, &exec);
 	pthread_mutex_unlock(&vm->view_lock);
 	smp_defer(cpu, mask, exec);
-	mask = low_runners(vm);
-	if (mask)
-		smp_defer(cpu, mask, true);
 }

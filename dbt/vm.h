@@ -137,7 +137,8 @@ struct dbt_view {
 	bool used;
 	u16 asid;
 	u64 ttbr; /* TTBR0's table: without CnP two vCPUs may use one ASID for different ones */
-	unsigned pins; /* vCPUs with this user_view */
+	u8 low;	  /* EL1 code running in the lower half: 1, with PAN set 2; else 0 */
+	unsigned pins; /* vCPUs with this user_view or low_view */
 	u64 stamp;
 };
 
@@ -165,7 +166,7 @@ struct dbt_vm {
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (both halves), MMU off */
-	struct dbt_view none;	   /* never filled: EL1 with a TTBR0 that has no view (yet) */
+	struct dbt_view none; /* never filled: for a TTBR0 that has no view (yet) */
 	struct dbt_view el0[N_VIEWS_MAX];
 	unsigned nel0;
 	pthread_mutex_t view_lock; /* who uses which view. Taken before a view's lock, never with

@@ -61,8 +61,9 @@ struct user {
 #define SOCK_KIND 0xf /* the type without SOCK_CLOEXEC and SOCK_NONBLOCK */
 
 static const struct sandbox_rule user_rules[] = {
-	/* the poll loop */
+	/* the poll loop, and what the kernel makes of it when a stopped process goes on */
 	SANDBOX_ALLOW(poll),
+	SANDBOX_ALLOW(restart_syscall),
 	/* connections of the guest: TCP, UDP, echo requests; IPv4 and IPv6 only */
 	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_STREAM)),
 	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_DGRAM)),

@@ -17,6 +17,9 @@ $(UNIT_TESTS): $(BUILD)/%: $(BUILD)/%.o $(UNIT_HELP) $(BUILD)/libarmature.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LDLIBS)
 
+TEST_TAP += tools
+TEST_CMD_tools = /usr/bin/python3 -B tests/tools/run.py
+
 .PHONY: test test-unit test-boot test-long test-run
 .SECONDARY: $(UNIT_TESTS:%=%.o) $(UNIT_HELP)
 

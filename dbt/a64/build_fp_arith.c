@@ -172,6 +172,18 @@ static int fmla_elem(struct fpb *f, enum fpv op)
 	return fused(f, op, f->in->rd, a, b);
 }
 
+/* inf * 0 is 2 and no exception: infinities go to the helper. */
+static int fmulx(struct fpb *f, bool elem)
+{
+	struct hir_opnd a = fpb_src(f, f->in->rn);
+	struct hir_opnd b = elem ? fpb_elem(f, f->in->rm, f->in->amount) : fpb_src(f, f->in->rm);
+	struct hir_opnd inf = fpb_pow2(f, f->size == 3 ? 1024 : 128);
+
+	fpb_bail_above(f, a, inf);
+	fpb_bail_above(f, b, inf);
+	return bin(f, FPV_MUL, a, b);
+}
+
 static int fmul_elem(struct fpb *f)
 {
 	struct hir_opnd a = fpb_src(f, f->in->rn), b = fpb_elem(f, f->in->rm, f->in->amount);
@@ -284,6 +296,10 @@ static int build_fused(struct fpb *f)
 	case A64_FMLA_elem_s: return fmla_elem(f, FPV_FMADD);
 	case A64_FMLS_elem:
 	case A64_FMLS_elem_s: return fmla_elem(f, FPV_FNMADD);
+	case A64_FMULX_s:
+	case A64_FMULX_v: return fmulx(f, false);
+	case A64_FMULX_elem:
+	case A64_FMULX_elem_s: return fmulx(f, true);
 	case A64_FRECPS_s:
 	case A64_FRECPS_v: return step(f, false);
 	case A64_FRSQRTS_s:

@@ -129,6 +129,29 @@ static int frinta(struct fpb *f)
 	return 0;
 }
 
+/* A constant limit in the element's format: 2^e, less one where that is representable and wanted.
+ */
+static struct hir_opnd limit(struct fpb *f, int e, int fbits, bool minus_one)
+{
+	u64 v;
+
+	if (!minus_one || f->size == 2 || e > 52)
+		return fpb_pow2(f, e - fbits);
+	/* 2^e - 1 as a double: e ones */
+	v = (u64)(1023 + e - 1 - fbits) << 52 | (BIT(52) - BIT(52 - (e - 1)));
+	return fpb_const(f, v);
+}
+
+/* FRINT32, FRINT64: as the conversion to such an integer and back, Inexact included. */
+static int frint_n(struct fpb *f, unsigned bits, unsigned imm)
+{
+	struct hir_opnd a = fpb_src(f, f->in->rn);
+
+	fpb_bail_above(f, a, limit(f, (int)bits - 1, 0, imm != RND_Z));
+	fpb_finish(f, round_op(f, a, imm));
+	return 0;
+}
+
 /* ---- floating point to integers ---- */
 
 static unsigned cvtt(const struct fpb *f, bool wide, bool uns)
@@ -160,19 +183,6 @@ static struct hir_opnd to_gpr_direct(struct fpb *f, struct hir_opnd a, bool wide
 	}
 	bail_int(f, HIR_BAILZ, c, w);
 	return t;
-}
-
-/* A constant limit in the element's format: 2^e, less one where that is representable and wanted.
- */
-static struct hir_opnd limit(struct fpb *f, int e, int fbits, bool minus_one)
-{
-	u64 v;
-
-	if (!minus_one || f->size == 2 || e > 52)
-		return fpb_pow2(f, e - fbits);
-	/* 2^e - 1 as a double: e ones */
-	v = (u64)(1023 + e - 1 - fbits) << 52 | (BIT(52) - BIT(52 - (e - 1)));
-	return fpb_const(f, v);
 }
 
 /*
@@ -277,6 +287,29 @@ static int tofix(struct fpb *f, bool uns, unsigned rnd)
 	return f->vec ? tofix_v(f, uns, rnd) : tofix_s(f, uns, rnd);
 }
 
+/*
+ * FJCVTZS: in the range of 32 bits the conversion is the plain one; Z says that converting back
+ * gives the very same bits, which -0 does not.
+ */
+static int fjcvtzs(struct fpb *f)
+{
+	struct hir_buf *b = f->b;
+	struct hir_opnd n = hv(f->in->rn), t = to_gpr_direct(f, n, false, false), w;
+
+	w = fpb_op(f, VOP_VCVTSI2SD32, fpb_op1(f, VOP_VMOVAPS, hconst(0, 0)), t);
+
+	if (f->in->rd != 31)
+		hir2(b, HIR_MOV, 4, hd(f->in->rd), t);
+	hir_v(b, VOP_VXORPS, w, w, n);
+	hir_v(b, VOP_VMOVQ_V2G, t, w, hnone());
+	hir_emit(b, HIR_AND, 8, hnone(), t, t)->setf = 1;
+	/* To where the helper leaves NZCV as well. */
+	hir2(b, HIR_CSET, 4, t, hnone())->cc = A64_EQ;
+	hir_emit(b, HIR_SHL, 4, t, t, himm(30));
+	hir2(b, HIR_SETNZCV, 4, hnone(), t);
+	return 0;
+}
+
 /* ---- between formats ---- */
 
 /* The half in the low 16 bits as a single, other lanes zero. */
@@ -286,6 +319,35 @@ static struct hir_opnd half_to_single(struct fpb *f)
 
 	hir_v(f->b, VOP_VCVTPH2PS, w, w, hnone());
 	return w;
+}
+
+/*
+ * Singles in all lanes to halves in the low 8 bytes. The caller has no NaNs. The host sees tininess
+ * after rounding, as everywhere.
+ */
+static struct hir_opnd singles_to_halves(struct fpb *f, struct hir_opnd a)
+{
+	struct hir_opnd w = fpb_opi(f, VOP_VCVTPS2PH, a, hnone(), RND_CUR);
+	struct hir_opnd t = fpb_op(f, VOP_VPAND, w, hconst(0x7fff7fff7fff7fff, 0));
+
+	hir_v(f->b, VOP_VPCMPEQW, t, t, hconst(0x0400040004000400, 0x0400040004000400));
+	hir_emit(f->b, HIR_VCMP, 16, hnone(), t, t)->vop = VOP_VPTEST;
+	fpb_bail(f, XCC_NE);
+	return w;
+}
+
+static int single_to_half(struct fpb *f)
+{
+	struct hir_opnd n = hv(f->in->rn), w;
+
+	if (f->tr->mode & TR_MODE_AHP)
+		return -1;
+	f->size = 2;
+	fpb_bail_nan(f, n);
+	/* The zeros above become the result's. */
+	w = fpb_opi(f, VOP_VINSERTPS, n, n, 0x0e);
+	hir_v(f->b, VOP_VMOVAPS, hv(f->in->rd), singles_to_halves(f, w), hnone());
+	return 0;
 }
 
 static int fcvt(struct fpb *f)
@@ -299,6 +361,7 @@ static int fcvt(struct fpb *f)
 		fpb_bail_tiny(f, w);
 		fpb_finish(f, w);
 		return 0;
+	case 0x01: /* S to H */ return single_to_half(f);
 	case 0x32: /* H to S */
 	case 0x33: /* H to D */
 		if (f->tr->mode & TR_MODE_AHP)
@@ -332,12 +395,19 @@ static int fcvtl(struct fpb *f)
 
 static int fcvtn(struct fpb *f)
 {
-	struct hir_opnd w, d = hv(f->in->rd);
+	struct hir_opnd n = hv(f->in->rn), w, d = hv(f->in->rd);
 
-	if (f->size != 2)
+	if (f->size == 1 && f->tr->mode & TR_MODE_AHP)
 		return -1;
-	w = fpb_op1(f, VOP_VCVTPD2PS, hv(f->in->rn)); /* upper half zero */
-	fpb_bail_tiny(f, w);
+	/* Either leaves the upper half zero. */
+	if (f->size == 1) {
+		f->size = 2;
+		fpb_bail_nan(f, n);
+		w = singles_to_halves(f, n);
+	} else {
+		w = fpb_op1(f, VOP_VCVTPD2PS, n);
+		fpb_bail_tiny(f, w);
+	}
 	if (f->in->q)
 		hir_v(f->b, VOP_VPUNPCKLQDQ, d, d, w);
 	else
@@ -372,8 +442,10 @@ static int build_to_int(struct fpb *f)
 
 	if (d->exec == fpx_tofix_gpr || d->exec == fpx_tofix_s || d->exec == fpx_tofix_v)
 		return tofix(f, d->flags & FPX_UNS, imm[d->rnd]);
-	if ((d->exec != fpx_rint_s && d->exec != fpx_rint_v) || d->bits)
+	if (d->exec != fpx_rint_s && d->exec != fpx_rint_v)
 		return -1;
+	if (d->bits)
+		return frint_n(f, d->bits, d->rnd == FP_RZ ? RND_Z : RND_CUR);
 	if (d->rnd == FP_RND_FPCR)
 		return frint(f, RND_CUR | (d->flags & FPX_EXACT ? 0 : RND_QUIET));
 	return d->rnd == FP_RA ? frinta(f) : frint(f, imm[d->rnd] | RND_QUIET);
@@ -391,6 +463,7 @@ int build_fp_convert(struct fpb *f)
 	case A64_FCVT: return fcvt(f);
 	case A64_FCVTL_v: return fcvtl(f);
 	case A64_FCVTN_v: return fcvtn(f);
+	case A64_FJCVTZS: return fjcvtzs(f);
 	default: return f->size >= 2 ? build_to_int(f) : -1;
 	}
 }

@@ -216,9 +216,8 @@ static void store3(struct ldn *l)
 
 void build_struct_mult(struct tr *tr, const struct a64_insn *in, bool load)
 {
-	struct ldn l = {.s = {.b = &tr->hir, .in = in, .size = in->size, .q = in->q},
-			.regs = in->immr,
-			.total = in->immr * (in->q ? 16 : 8)};
+	struct ldn l = {
+		.s = sb_make(&tr->hir, in), .regs = in->immr, .total = in->immr * (in->q ? 16 : 8)};
 
 	if (load)
 		load_chunks(&l);

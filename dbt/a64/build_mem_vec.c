@@ -166,12 +166,63 @@ static void build_ld1_single(struct tr *tr, const struct a64_insn *in, bool load
 	struct_writeback(b, in);
 }
 
+/* Element 0 of temporary t to the lane of register v. */
+static void insert_lane(struct sb *s, struct hir_opnd v, struct hir_opnd t, unsigned lane)
+{
+	u64 mask[2] = {0, 0};
+
+	switch (s->size) {
+	case 3:
+		if (lane)
+			hir_v(s->b, VOP_VPUNPCKLQDQ, v, v, t);
+		else
+			hir_vi(s->b, VOP_VPBLENDD, v, v, t, 3);
+		return;
+	case 2:
+		t = ti(s, VOP_VPSHUFD, t, 0);
+		hir_vi(s->b, VOP_VPBLENDD, v, v, t, 1u << lane);
+		return;
+	default:
+		/* The load left zeros around the element. */
+		mask[lane << s->size >> 3] = (s->size ? 0xffffull : 0xff)
+					     << 8 * ((lane << s->size) & 7);
+		if (lane)
+			t = ti(s, VOP_VPSLLDQ_I, t, lane << s->size);
+		hir_v(s->b, VOP_VPOR, v, t2(s, VOP_VPANDN, hconst(mask[0], mask[1]), v), t);
+	}
+}
+
+/* LD2..LD4, ST2..ST4 of one lane: everything is loaded before a register changes. */
+static void build_lanes(struct tr *tr, const struct a64_insn *in, bool load)
+{
+	struct sb s = sb_make(&tr->hir, in);
+	unsigned lane = in->amount;
+	struct hir_opnd t[4];
+
+	for (unsigned i = 0; i < in->immr; i++) {
+		s32 off = (s32)(i << in->size);
+
+		if (load) {
+			t[i] = hvtmp(s.b);
+			emit_ld(s.b, struct_addr(in), off, t[i], in->size);
+		} else if (lane) {
+			t[i] = ti(&s, VOP_VPSRLDQ_I, reg_of(in, i), lane << in->size);
+			emit_st(s.b, struct_addr(in), off, t[i], in->size);
+		} else {
+			emit_st(s.b, struct_addr(in), off, reg_of(in, i), in->size);
+		}
+	}
+	for (unsigned i = 0; load && i < in->immr; i++)
+		insert_lane(&s, reg_of(in, i), t[i], lane);
+	struct_writeback(s.b, in);
+}
+
 /* LD1R..LD4R */
 static void build_replicate(struct tr *tr, const struct a64_insn *in)
 {
 	static const u16 splat[4] = {VOP_VPBROADCASTB, VOP_VPBROADCASTW, VOP_VPBROADCASTD,
 				     VOP_VPBROADCASTQ};
-	struct sb s = {.b = &tr->hir, .in = in, .size = in->size, .q = in->q};
+	struct sb s = sb_make(&tr->hir, in);
 	struct hir_opnd t[4];
 
 	for (unsigned i = 0; i < in->immr; i++) {
@@ -214,6 +265,12 @@ int build_mem_vec(struct tr *tr, const struct a64_insn *in)
 		build_struct_mult(tr, in, false);
 		struct_writeback(&tr->hir, in);
 		return 0;
+	case A64_LD2_single:
+	case A64_LD3_single:
+	case A64_LD4_single: build_lanes(tr, in, true); return 0;
+	case A64_ST2_single:
+	case A64_ST3_single:
+	case A64_ST4_single: build_lanes(tr, in, false); return 0;
 	case A64_LD1R:
 	case A64_LD2R:
 	case A64_LD3R:

@@ -46,9 +46,13 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	V(SHSUB, {simd_halving, {0, 2}}),
 	V(UHSUB, {simd_halving, {1, 2}}),
 	V(SQADD, {simd_sat_arith, {VOP_VPADDSB, VOP_VPADDSW, VOP_VPADDB, VOP_VPADDW}}),
+	[A64_SQADD_s] = {simd_sat_arith, {VOP_VPADDSB, VOP_VPADDSW, VOP_VPADDB, VOP_VPADDW}, SCALAR_TWO},
 	V(UQADD, {simd_sat_arith, {VOP_VPADDUSB, VOP_VPADDUSW, VOP_VPADDB, VOP_VPADDW}}),
+	[A64_UQADD_s] = {simd_sat_arith, {VOP_VPADDUSB, VOP_VPADDUSW, VOP_VPADDB, VOP_VPADDW}, SCALAR_TWO},
 	V(SQSUB, {simd_sat_arith, {VOP_VPSUBSB, VOP_VPSUBSW, VOP_VPSUBB, VOP_VPSUBW}}),
+	[A64_SQSUB_s] = {simd_sat_arith, {VOP_VPSUBSB, VOP_VPSUBSW, VOP_VPSUBB, VOP_VPSUBW}, SCALAR_TWO},
 	V(UQSUB, {simd_sat_arith, {VOP_VPSUBUSB, VOP_VPSUBUSW, VOP_VPSUBB, VOP_VPSUBW}}),
+	[A64_UQSUB_s] = {simd_sat_arith, {VOP_VPSUBUSB, VOP_VPSUBUSW, VOP_VPSUBB, VOP_VPSUBW}, SCALAR_TWO},
 	V(SABD, {simd_abd_aba, {0, 0}}),
 	V(UABD, {simd_abd_aba, {1, 0}}),
 	V(SABA, {simd_abd_aba, {0, 1}}),
@@ -61,8 +65,12 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	V(SMINP, {simd_pairwise, BY_SIZE3(VPMINS)}),
 	V(UMINP, {simd_pairwise, BY_SIZE3(VPMINU)}),
 	V(ADDP, {simd_pairwise, BY_SIZE(VPADD)}),
-	V(SQDMULH, {simd_dmulh_h, {0}}),
-	V(SQRDMULH, {simd_dmulh_h, {1}}),
+	V(SQDMULH, {simd_dmul_high, {0}}),
+	[A64_SQDMULH_s] = {simd_dmul_high, {0}, SCALAR_ONE},
+	V(SQRDMULH, {simd_dmul_high, {1}}),
+	[A64_SQRDMULH_s] = {simd_dmul_high, {1}, SCALAR_ONE},
+	VS(SRSHL, {simd_shift_reg, {1, 1}}),
+	VS(URSHL, {simd_shift_reg, {0, 1}}),
 	VS(SSHL, {simd_shift_reg, {1}}),
 	VS(USHL, {simd_shift_reg, {0}}),
 	V(SDOT, {simd_dot, {0, 0}}),
@@ -88,10 +96,17 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	VS(CMLE_zero, {simd_compare, {CMP_LE0}}),
 	VS(ABS, {simd_abs, {0}}),
 	VS(NEG, {simd_neg, {0}}),
+	V(SQABS, {simd_abs, {1}}),
+	[A64_SQABS_s] = {simd_abs, {1}, SCALAR_ONE},
+	V(SQNEG, {simd_neg, {1}}),
+	[A64_SQNEG_s] = {simd_neg, {1}, SCALAR_ONE},
 	V(XTN, {simd_xtn, {NARROW_TRUNC}}),
 	V(SQXTN, {simd_xtn, {NARROW_SS}}),
+	[A64_SQXTN_s] = {simd_xtn, {NARROW_SS}, SCALAR_NARROW},
 	V(UQXTN, {simd_xtn, {NARROW_UU}}),
+	[A64_UQXTN_s] = {simd_xtn, {NARROW_UU}, SCALAR_NARROW},
 	V(SQXTUN, {simd_xtn, {NARROW_SU}}),
+	[A64_SQXTUN_s] = {simd_xtn, {NARROW_SU}, SCALAR_NARROW},
 	V(SHLL, {simd_shll, {0}}),
 	V(SADDLV, {simd_add_long_across, {1}}),
 	V(UADDLV, {simd_add_long_across, {0}}),
@@ -125,7 +140,12 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	V(UMLAL, {simd_mul_long, {0, 1}}),
 	V(SMLSL, {simd_mul_long, {1, 2}}),
 	V(UMLSL, {simd_mul_long, {0, 2}}),
-	V(SQDMULL, {simd_sqdmull, {0}}),
+	V(SQDMULL, {simd_sqdmull, {0, 0}}),
+	[A64_SQDMULL_s] = {simd_sqdmull, {0, 0}, SCALAR_LONG},
+	V(SQDMLAL, {simd_sqdmull, {0, 1}}),
+	[A64_SQDMLAL_s] = {simd_sqdmull, {0, 1}, SCALAR_LONG},
+	V(SQDMLSL, {simd_sqdmull, {0, 2}}),
+	[A64_SQDMLSL_s] = {simd_sqdmull, {0, 2}, SCALAR_LONG},
 	V(PMULL, {simd_pmull, {0}}),
 
 	/* by element */
@@ -138,9 +158,16 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	[A64_UMLAL_elem] = {simd_mul_long, {0, 1, 1}},
 	[A64_SMLSL_elem] = {simd_mul_long, {1, 2, 1}},
 	[A64_UMLSL_elem] = {simd_mul_long, {0, 2, 1}},
-	[A64_SQDMULH_elem] = {simd_dmulh_h, {0, 1}},
-	[A64_SQRDMULH_elem] = {simd_dmulh_h, {1, 1}},
-	[A64_SQDMULL_elem] = {simd_sqdmull, {1}},
+	[A64_SQDMULH_elem] = {simd_dmul_high, {0, 1}},
+	[A64_SQDMULH_elem_s] = {simd_dmul_high, {0, 1}, SCALAR_ONE},
+	[A64_SQRDMULH_elem] = {simd_dmul_high, {1, 1}},
+	[A64_SQRDMULH_elem_s] = {simd_dmul_high, {1, 1}, SCALAR_ONE},
+	[A64_SQDMULL_elem] = {simd_sqdmull, {1, 0}},
+	[A64_SQDMULL_elem_s] = {simd_sqdmull, {1, 0}, SCALAR_LONG},
+	[A64_SQDMLAL_elem] = {simd_sqdmull, {1, 1}},
+	[A64_SQDMLAL_elem_s] = {simd_sqdmull, {1, 1}, SCALAR_LONG},
+	[A64_SQDMLSL_elem] = {simd_sqdmull, {1, 2}},
+	[A64_SQDMLSL_elem_s] = {simd_sqdmull, {1, 2}, SCALAR_LONG},
 	[A64_SDOT_elem] = {simd_dot, {0, 0, 1}},
 	[A64_UDOT_elem] = {simd_dot, {1, 1, 1}},
 	[A64_USDOT_elem] = {simd_dot, {1, 0, 1}},
@@ -156,6 +183,12 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	VS(SRSRA, {simd_shift_right, {1, 1, 1}}),
 	VS(URSRA, {simd_shift_right, {0, 1, 1}}),
 	VS(SHL, {simd_shift_left, {0}}),
+	V(SQSHL_imm, {simd_shift_left_sat, {NARROW_SS}}),
+	[A64_SQSHL_imm_s] = {simd_shift_left_sat, {NARROW_SS}, SCALAR_ONE},
+	V(UQSHL_imm, {simd_shift_left_sat, {NARROW_UU}}),
+	[A64_UQSHL_imm_s] = {simd_shift_left_sat, {NARROW_UU}, SCALAR_ONE},
+	V(SQSHLU, {simd_shift_left_sat, {NARROW_SU}}),
+	[A64_SQSHLU_s] = {simd_shift_left_sat, {NARROW_SU}, SCALAR_ONE},
 	VS(SLI, {simd_shift_insert, {0}}),
 	VS(SRI, {simd_shift_insert, {1}}),
 	V(SSHLL, {simd_shift_long, {1}}),
@@ -163,11 +196,17 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	V(SHRN, {simd_shift_narrow, {0, NARROW_TRUNC}}),
 	V(RSHRN, {simd_shift_narrow, {1, NARROW_TRUNC}}),
 	V(SQSHRN, {simd_shift_narrow, {0, NARROW_SS}}),
+	[A64_SQSHRN_s] = {simd_shift_narrow, {0, NARROW_SS}, SCALAR_NARROW},
 	V(SQRSHRN, {simd_shift_narrow, {1, NARROW_SS}}),
+	[A64_SQRSHRN_s] = {simd_shift_narrow, {1, NARROW_SS}, SCALAR_NARROW},
 	V(UQSHRN, {simd_shift_narrow, {0, NARROW_UU}}),
+	[A64_UQSHRN_s] = {simd_shift_narrow, {0, NARROW_UU}, SCALAR_NARROW},
 	V(UQRSHRN, {simd_shift_narrow, {1, NARROW_UU}}),
+	[A64_UQRSHRN_s] = {simd_shift_narrow, {1, NARROW_UU}, SCALAR_NARROW},
 	V(SQSHRUN, {simd_shift_narrow, {0, NARROW_SU}}),
+	[A64_SQSHRUN_s] = {simd_shift_narrow, {0, NARROW_SU}, SCALAR_NARROW},
 	V(SQRSHRUN, {simd_shift_narrow, {1, NARROW_SU}}),
+	[A64_SQRSHRUN_s] = {simd_shift_narrow, {1, NARROW_SU}, SCALAR_NARROW},
 
 	/* immediates, copies, permutes */
 	[A64_MOVI] = {simd_mod_imm, {0}},
@@ -211,22 +250,26 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	[A64_SHA256H2] = {simd_sha256_rounds, {1}},
 	[A64_SHA256SU0] = {simd_sha256su0, {0}},
 	[A64_SHA256SU1] = {simd_sha256su1, {0}},
+	[A64_SHA512H] = {simd_sha512_rounds, {0}},
+	[A64_SHA512H2] = {simd_sha512_rounds, {1}},
+	[A64_SHA512SU0] = {simd_sha512su0, {0}},
+	[A64_SHA512SU1] = {simd_sha512su1, {0}},
 
 	/* no inline form yet */
-	H(SQADD_s), H(UQADD_s), H(SQSUB_s), H(UQSUB_s), H(SQSHL_v), H(SQSHL_s), H(UQSHL_v),
-	H(UQSHL_s), H(SRSHL_v), H(SRSHL_s), H(URSHL_v), H(URSHL_s), H(SQRSHL_v), H(SQRSHL_s),
-	H(UQRSHL_v), H(UQRSHL_s), H(PMUL_v), H(SQDMULH_s), H(SQRDMULH_s), H(SQRDMLAH_v),
+	H(SQSHL_v), H(SQSHL_s), H(UQSHL_v),
+	H(UQSHL_s), H(SQRSHL_v), H(SQRSHL_s),
+	H(UQRSHL_v), H(UQRSHL_s), H(PMUL_v), H(SQRDMLAH_v),
 	H(SQRDMLAH_s), H(SQRDMLSH_v), H(SQRDMLSH_s), H(SMMLA_v), H(UMMLA_v), H(USMMLA_v),
-	H(SUQADD_v), H(SUQADD_s), H(USQADD_v), H(USQADD_s), H(CLS_v), H(SQABS_v), H(SQABS_s),
-	H(SQNEG_v), H(SQNEG_s), H(SQXTN_s), H(UQXTN_s), H(SQXTUN_s), H(URECPE_v), H(URSQRTE_v),
-	H(SQDMLAL_v), H(SQDMLAL_s), H(SQDMLSL_v), H(SQDMLSL_s), H(SQDMULL_s), H(SQDMULH_elem_s),
-	H(SQRDMULH_elem_s), H(SQRDMLAH_elem), H(SQRDMLAH_elem_s), H(SQRDMLSH_elem),
-	H(SQRDMLSH_elem_s), H(SQDMLAL_elem), H(SQDMLAL_elem_s), H(SQDMLSL_elem),
-	H(SQDMLSL_elem_s), H(SQDMULL_elem_s), H(SQSHLU_v), H(SQSHLU_s), H(SQSHL_imm_v),
-	H(SQSHL_imm_s), H(UQSHL_imm_v), H(UQSHL_imm_s), H(SQSHRN_s), H(SQRSHRN_s), H(SQSHRUN_s),
-	H(SQRSHRUN_s), H(UQSHRN_s), H(UQRSHRN_s), 
-	H(SHA512H), H(SHA512H2),
-	H(SHA512SU1), H(SHA512SU0),
+	H(SUQADD_v), H(SUQADD_s), H(USQADD_v), H(USQADD_s), H(CLS_v), 
+	H(URECPE_v), H(URSQRTE_v),
+	
+	H(SQRDMLAH_elem), H(SQRDMLAH_elem_s), H(SQRDMLSH_elem),
+	H(SQRDMLSH_elem_s), 
+	
+	
+	
+	
+	
 
 	/* structure loads and stores build_mem_vec() declines */
 	H(LD1_mult), H(LD2_mult), H(LD3_mult), H(LD4_mult), H(LD1_single), H(LD2_single),
@@ -239,16 +282,37 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 #undef H
 /* clang-format on */
 
+static struct hir_opnd first_element(struct sb *s, struct hir_opnd v, unsigned size)
+{
+	if (size == 3)
+		return t1(s, VOP_VMOVQ_ZX, v);
+	return t2(s, VOP_VPAND, v, hconst(~0ull >> (64 - (8u << size)), 0));
+}
+
+static void isolate(struct sb *s, enum simd_scalar kind)
+{
+	s->n = first_element(s, s->n, s->size + (kind == SCALAR_NARROW));
+	if (kind == SCALAR_TWO)
+		s->m = first_element(s, s->m, s->size);
+	if (kind == SCALAR_LONG)
+		s->old = first_element(s, s->old, s->size + 1);
+}
+
 int build_simd(struct tr *tr, const struct a64_insn *in)
 {
-	struct sb s = {.b = &tr->hir, .in = in, .size = in->size, .q = in->q};
+	struct sb s = sb_make(&tr->hir, in);
 	const struct simd_rule *r = &rules[in->op];
+	unsigned from = tr->hir.n;
 
 	if (build_mem_vec(tr, in) == 0)
 		return 0;
 	if (!r->fn)
 		return -1;
-	if (r->fn(&s, r->arg) < 0)
+	if (r->scalar && in->size < 3)
+		isolate(&s, r->scalar);
+	if (r->fn(&s, r->arg) < 0) {
+		tr->hir.n = from;
 		hir_helper(&tr->hir, simd_helper(in->raw), in->raw);
+	}
 	return 0;
 }

@@ -16,25 +16,54 @@ struct sb {
 	const struct a64_insn *in;
 	unsigned size; /* log2 bytes of the (narrow) element */
 	bool q;
+	struct hir_opnd n, m, old; /* sources: Vn, Vm and Vd as read */
+};
+
+/*
+ * Scalar forms on B, H, S use the vector builder on sources with only their first element left: no
+ * other lane then gives anything but zero, nor saturates.
+ */
+enum simd_scalar {
+	SCALAR_NONE,   /* not scalar, or on D registers: the 64-bit vector form does it */
+	SCALAR_ONE,    /* zeros in Vn suffice */
+	SCALAR_TWO,    /* Vn and Vm */
+	SCALAR_LONG,   /* Vn, and an accumulator twice as wide */
+	SCALAR_NARROW, /* Vn, twice as wide as the result */
 };
 
 /* Table entry: the builder and what distinguishes instructions it serves (mostly vops by size). */
 struct simd_rule {
 	int (*fn)(struct sb *s, const u16 *arg);
 	u16 arg[4];
+	u8 scalar; /* enum simd_scalar */
 };
 
-static inline struct hir_opnd rd(struct sb *s)
+static inline struct hir_opnd dst(struct sb *s)
 {
 	return hv(s->in->rd);
 }
+/* The destination as a source. */
+static inline struct hir_opnd rd(struct sb *s)
+{
+	return s->old;
+}
 static inline struct hir_opnd rn(struct sb *s)
 {
-	return hv(s->in->rn);
+	return s->n;
 }
 static inline struct hir_opnd rm(struct sb *s)
 {
-	return hv(s->in->rm);
+	return s->m;
+}
+static inline struct sb sb_make(struct hir_buf *b, const struct a64_insn *in)
+{
+	return (struct sb){.b = b,
+			   .in = in,
+			   .size = in->size,
+			   .q = in->q,
+			   .n = hv(in->rn),
+			   .m = hv(in->rm),
+			   .old = hv(in->rd)};
 }
 
 /* ---- constants ---- */
@@ -118,9 +147,9 @@ static inline int o2i(struct sb *s, unsigned vop, struct hir_opnd a, struct hir_
 		      unsigned imm)
 {
 	if (s->q)
-		hir_vi(s->b, vop, rd(s), a, b, imm);
+		hir_vi(s->b, vop, dst(s), a, b, imm);
 	else
-		hir_v(s->b, VOP_VMOVQ_ZX, rd(s), t2i(s, vop, a, b, imm), hnone());
+		hir_v(s->b, VOP_VMOVQ_ZX, dst(s), t2i(s, vop, a, b, imm), hnone());
 	return 0;
 }
 static inline int o2(struct sb *s, unsigned vop, struct hir_opnd a, struct hir_opnd b)
@@ -137,13 +166,13 @@ static inline int oi(struct sb *s, unsigned vop, struct hir_opnd a, unsigned imm
 }
 static inline int omov(struct sb *s, struct hir_opnd a)
 {
-	hir_v(s->b, s->q ? VOP_VMOVAPS : VOP_VMOVQ_ZX, rd(s), a, hnone());
+	hir_v(s->b, s->q ? VOP_VMOVAPS : VOP_VMOVQ_ZX, dst(s), a, hnone());
 	return 0;
 }
 /* The 128-bit result whatever Q says (results whose upper half is known to be right). */
 static inline int ofull(struct sb *s, unsigned vop, struct hir_opnd a, struct hir_opnd b)
 {
-	hir_v(s->b, vop, rd(s), a, b);
+	hir_v(s->b, vop, dst(s), a, b);
 	return 0;
 }
 
@@ -153,6 +182,9 @@ extern const u16 vops_max[2][4], vops_min[2][4]; /* [unsigned][size]; 0 where AV
 extern const u16 vops_unpckl[4], vops_unpckh[4];
 /* FPSR.QC |= diff has a bit set (in the half that counts). */
 void simd_set_qc(struct sb *s, struct hir_opnd diff);
+/* a + b or a - b on words or doublewords with signed saturation; *diff is for simd_set_qc(). */
+struct hir_opnd simd_sat_wide(struct sb *s, struct hir_opnd a, struct hir_opnd b, bool sub,
+			      struct hir_opnd *diff);
 /* max - min, as unsigned elements. */
 struct hir_opnd simd_abd(struct sb *s, struct hir_opnd a, struct hir_opnd b, bool uns);
 /* a * b modulo the element; size 0..2. */
@@ -174,9 +206,9 @@ int simd_sat_arith(struct sb *s, const u16 *arg); /* arg: saturating vops B H, w
 int simd_compare(struct sb *s, const u16 *arg);	  /* arg[0]: enum simd_cmp */
 int simd_abd_aba(struct sb *s, const u16 *arg);	  /* arg[0] unsigned, arg[1] accumulate */
 int simd_mul_acc(struct sb *s, const u16 *arg);	  /* arg[0] 0 MUL 1 MLA 2 MLS, arg[1] by element */
-int simd_dmulh_h(struct sb *s, const u16 *arg);	  /* arg[0] rounding, arg[1] by element */
+int simd_dmul_high(struct sb *s, const u16 *arg); /* arg[0] rounding, arg[1] by element */
 int simd_pairwise(struct sb *s, const u16 *arg);  /* arg: vop by size */
-int simd_abs(struct sb *s, const u16 *arg);
+int simd_abs(struct sb *s, const u16 *arg);	  /* arg[0]: saturating */
 int simd_neg(struct sb *s, const u16 *arg);
 enum simd_cmp {
 	CMP_EQ,
@@ -199,8 +231,9 @@ struct hir_opnd simd_shl(struct sb *s, struct hir_opnd x, unsigned size, unsigne
 struct hir_opnd simd_rshr(struct sb *s, struct hir_opnd x, unsigned size, unsigned n, bool sign);
 int simd_shift_right(struct sb *s, const u16 *arg); /* arg: signed, rounding, accumulate */
 int simd_shift_left(struct sb *s, const u16 *arg);
-int simd_shift_insert(struct sb *s, const u16 *arg); /* arg[0]: 0 SLI 1 SRI */
-int simd_shift_long(struct sb *s, const u16 *arg);   /* arg[0]: signed */
+int simd_shift_left_sat(struct sb *s, const u16 *arg); /* arg[0]: enum simd_narrow: SS UU SU */
+int simd_shift_insert(struct sb *s, const u16 *arg);   /* arg[0]: 0 SLI 1 SRI */
+int simd_shift_long(struct sb *s, const u16 *arg);     /* arg[0]: signed */
 int simd_shift_narrow(struct sb *s,
 		      const u16 *arg);		  /* arg[0]: rounding; arg[1]: enum simd_narrow */
 int simd_shift_reg(struct sb *s, const u16 *arg); /* arg[0]: signed */
@@ -260,6 +293,9 @@ int simd_sha1_rounds(struct sb *s, const u16 *arg);   /* arg[0]: SHA1RNDS4's fun
 int simd_sha256_rounds(struct sb *s, const u16 *arg); /* arg[0]: 1 SHA256H2 */
 int simd_sha256su0(struct sb *s, const u16 *arg);
 int simd_sha256su1(struct sb *s, const u16 *arg);
+int simd_sha512_rounds(struct sb *s, const u16 *arg); /* arg[0]: 1 SHA512H2 */
+int simd_sha512su0(struct sb *s, const u16 *arg);
+int simd_sha512su1(struct sb *s, const u16 *arg);
 
 /* ---- build_mem_vec.c ---- */
 /* 0, or -1 when it is no load or store (or one that goes to a helper). */

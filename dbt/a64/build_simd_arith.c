@@ -64,7 +64,7 @@ int simd_select(struct sb *s, const u16 *arg)
 		/* Truth tables index d:a:b. BSL: d ? n : m. BIT: m ? n : d, BIF: m ? d : n. */
 		unsigned imm = arg[0] == 0 ? 0xca : arg[0] == 1 ? 0xd8 : 0xe4;
 
-		hir_vi(s->b, VOP_VPTERNLOGQ, rd(s), rn(s), rm(s), imm);
+		hir_vi(s->b, VOP_VPTERNLOGQ, dst(s), rn(s), rm(s), imm);
 		return 0;
 	}
 	if (arg[0] == 0) {
@@ -120,13 +120,50 @@ int simd_halving(struct sb *s, const u16 *arg)
 	}
 }
 
+/* diff is all ones where the addition a + b or subtraction a - b overflowed, else zero in the sign.
+ */
+struct hir_opnd simd_sat_wide(struct sb *s, struct hir_opnd a, struct hir_opnd b, bool sub,
+			      struct hir_opnd *diff)
+{
+	struct hir_opnd t = t2(s, (sub ? vops_sub : vops_add)[s->size], a, b), x, y;
+
+	x = t2(s, VOP_VPXOR, a, t);
+	y = sub ? t2(s, VOP_VPXOR, a, b) : t2(s, VOP_VPXOR, b, t);
+	y = t2(s, VOP_VPAND, x, y);
+	*diff = t2(s, VOP_VPAND, y, ke(s->size, 1ull << ((8u << s->size) - 1)));
+	/* The limit on the first operand's side. */
+	x = simd_shr(s, a, s->size, (8u << s->size) - 1, true);
+	x = t2(s, VOP_VPXOR, x, ke(s->size, ~0ull >> (65 - (8u << s->size))));
+	return tblend(s, s->size == 2 ? VOP_VBLENDVPS : VOP_VBLENDVPD, t, x, y);
+}
+
+/* Unsigned: the second operand is cut to what fits. */
+static int unsigned_sat(struct sb *s, bool sub)
+{
+	unsigned min = s->size == 2 ? VOP_VPMINUD : VOP_VPMINUQ;
+	struct hir_opnd room;
+
+	if (s->size == 3 && !host_has(HOST_AVX512))
+		return -1;
+	room = sub ? rn(s) : t2(s, VOP_VPXOR, rn(s), kones());
+	room = t2(s, min, room, rm(s));
+	simd_set_qc(s, t2(s, VOP_VPXOR, room, rm(s)));
+	return o2(s, (sub ? vops_sub : vops_add)[s->size], rn(s), room);
+}
+
 /* The saturated and the wrapped result differ exactly where QC is due. */
 int simd_sat_arith(struct sb *s, const u16 *arg)
 {
+	bool uns = arg[0] == VOP_VPADDUSB || arg[0] == VOP_VPSUBUSB, sub = arg[2] == VOP_VPSUBB;
 	struct hir_opnd sat, wrap;
 
-	if (s->size > 1)
-		return -1;
+	if (s->size > 1 && uns)
+		return unsigned_sat(s, sub);
+	if (s->size > 1) {
+		sat = simd_sat_wide(s, rn(s), rm(s), sub, &wrap);
+		simd_set_qc(s, wrap);
+		return omov(s, sat);
+	}
 	sat = t2(s, arg[s->size], rn(s), rm(s));
 	wrap = t2(s, arg[2 + s->size], rn(s), rm(s));
 	simd_set_qc(s, t2(s, VOP_VPXOR, wrap, sat));
@@ -200,6 +237,16 @@ int simd_abd_aba(struct sb *s, const u16 *arg)
 	return arg[1] ? o2(s, vops_add[s->size], t, rd(s)) : omov(s, t);
 }
 
+/* Where t is the least element, the largest and QC. */
+static int out_unless_min(struct sb *s, struct hir_opnd t)
+{
+	struct hir_opnd is_min =
+		t2(s, vops_cmpeq[s->size], t, ke(s->size, 1ull << ((8u << s->size) - 1)));
+
+	simd_set_qc(s, is_min);
+	return o2(s, VOP_VPXOR, t, is_min);
+}
+
 /* Bytes have no multiply: even and odd ones as words. */
 static struct hir_opnd mul_bytes(struct sb *s, struct hir_opnd a, struct hir_opnd b)
 {
@@ -244,18 +291,36 @@ int simd_mul_acc(struct sb *s, const u16 *arg)
 			   : o2(s, vops_sub[s->size], rd(s), t);
 }
 
+/* The high words of 2ab [+ 2^31]: products of even and of odd words apart. */
+static struct hir_opnd dmulh_words(struct sb *s, struct hir_opnd n, struct hir_opnd m, bool round)
+{
+	struct hir_opnd even = t2(s, VOP_VPMULDQ, n, m), odd, t;
+
+	odd = ti(s, VOP_VPSRLQ_I, n, 32);
+	t = ti(s, VOP_VPSRLQ_I, m, 32);
+	odd = t2(s, VOP_VPMULDQ, odd, t);
+	even = t2(s, VOP_VPADDQ, even, even);
+	odd = t2(s, VOP_VPADDQ, odd, odd);
+	if (round) {
+		even = t2(s, VOP_VPADDQ, even, kq(1u << 31));
+		odd = t2(s, VOP_VPADDQ, odd, kq(1u << 31));
+	}
+	even = ti(s, VOP_VPSRLQ_I, even, 32);
+	return t2i(s, VOP_VPBLENDD, even, odd, 0xa);
+}
+
 /*
- * SQDMULH, SQRDMULH on halfwords. Only -32768 * -32768 saturates, and only it gives 0x8000 before
- * saturation.
+ * SQDMULH, SQRDMULH. Only the square of the least element saturates, and only it gives that element
+ * before saturation.
  */
-int simd_dmulh_h(struct sb *s, const u16 *arg)
+int simd_dmul_high(struct sb *s, const u16 *arg)
 {
 	struct hir_opnd m, t, u;
 
-	if (s->size != 1)
-		return -1;
 	m = arg[1] ? simd_splat(s, rm(s), s->in->amount) : rm(s);
-	if (arg[0]) {
+	if (s->size == 2) {
+		t = dmulh_words(s, rn(s), m, arg[0]);
+	} else if (arg[0]) {
 		t = t2(s, VOP_VPMULHRSW, rn(s), m);
 	} else {
 		t = t2(s, VOP_VPMULHW, rn(s), m);
@@ -264,9 +329,7 @@ int simd_dmulh_h(struct sb *s, const u16 *arg)
 		u = ti(s, VOP_VPSRLW_I, u, 15);
 		t = t2(s, VOP_VPOR, t, u);
 	}
-	u = t2(s, VOP_VPCMPEQW, t, kw(0x8000));
-	simd_set_qc(s, u);
-	return o2(s, VOP_VPXOR, t, u);
+	return out_unless_min(s, t);
 }
 
 /* Even elements to the low half, odd ones to the upper. */
@@ -316,14 +379,19 @@ int simd_abs(struct sb *s, const u16 *arg)
 	static const u16 vops[4] = {VOP_VPABSB, VOP_VPABSW, VOP_VPABSD, VOP_VPABSQ};
 	struct hir_opnd sign, t;
 
-	if (s->size < 3 || host_has(HOST_AVX512))
-		return o1(s, vops[s->size], rn(s));
-	sign = t2(s, VOP_VPCMPGTQ, kzero(), rn(s));
-	t = t2(s, VOP_VPXOR, rn(s), sign);
-	return o2(s, VOP_VPSUBQ, t, sign);
+	if (s->size < 3 || host_has(HOST_AVX512)) {
+		t = t1(s, vops[s->size], rn(s));
+	} else {
+		sign = t2(s, VOP_VPCMPGTQ, kzero(), rn(s));
+		t = t2(s, VOP_VPXOR, rn(s), sign);
+		t = t2(s, VOP_VPSUBQ, t, sign);
+	}
+	return arg[0] ? out_unless_min(s, t) : omov(s, t);
 }
 
 int simd_neg(struct sb *s, const u16 *arg)
 {
+	if (arg[0])
+		return out_unless_min(s, t2(s, vops_sub[s->size], kzero(), rn(s)));
 	return o2(s, vops_sub[s->size], kzero(), rn(s));
 }

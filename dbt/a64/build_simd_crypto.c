@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* AdvSIMD builders: AES, SHA-1, SHA-256, SHA-3's bit operations. */
+/* AdvSIMD builders: AES, SHA-1, SHA-2, SHA-3's bit operations. */
 #include "dbt/a64/build_simd.h"
 
 /* AESE/AESD add the key first and mix no columns: AES-NI's last round with a zero key. */
@@ -158,4 +158,82 @@ int simd_sha256su1(struct sb *s, const u16 *arg)
 	t = t2(s, VOP_VPADDD, t, rd(s));
 	sse(s, VOP_SHA256MSG2, t, rm(s), 0);
 	return omov(s, t);
+}
+
+/* ror a ^ ror b ^ (ror c, or shr c) of every doubleword */
+static struct hir_opnd sigma512(struct sb *s, struct hir_opnd x, unsigned a, unsigned b, unsigned c,
+				bool shift)
+{
+	struct hir_opnd r = ror64(s, x, a), t = ror64(s, x, b);
+
+	r = t2(s, VOP_VPXOR, r, t);
+	t = shift ? ti(s, VOP_VPSRLQ_I, x, c) : ror64(s, x, c);
+	return t2(s, VOP_VPXOR, r, t);
+}
+
+/* ((y ^ z) & x) ^ z */
+static struct hir_opnd choose(struct sb *s, struct hir_opnd x, struct hir_opnd y, struct hir_opnd z)
+{
+	struct hir_opnd t = t2(s, VOP_VPXOR, y, z);
+
+	t = t2(s, VOP_VPAND, t, x);
+	return t2(s, VOP_VPXOR, t, z);
+}
+
+/* ((x | y) & z) | (x & y) */
+static struct hir_opnd majority(struct sb *s, struct hir_opnd x, struct hir_opnd y,
+				struct hir_opnd z)
+{
+	struct hir_opnd t = t2(s, VOP_VPOR, x, y), u;
+
+	t = t2(s, VOP_VPAND, t, z);
+	u = t2(s, VOP_VPAND, x, y);
+	return t2(s, VOP_VPOR, t, u);
+}
+
+static struct hir_opnd upper(struct sb *s, struct hir_opnd x)
+{
+	return ti(s, VOP_VPSHUFD, x, 0xee);
+}
+
+/* Two rounds, one after the other, in the low doublewords. The manual's names: W = Vd, X = Vn, Y =
+ * Vm. */
+int simd_sha512_rounds(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd w1, w0, y1 = upper(s, rm(s)), t;
+
+	if (arg[0]) {
+		w1 = sigma512(s, rm(s), 28, 34, 39, false);
+		w1 = t2(s, VOP_VPADDQ, w1, majority(s, rn(s), y1, rm(s)));
+	} else {
+		w1 = sigma512(s, y1, 14, 18, 41, false);
+		t = upper(s, rn(s));
+		w1 = t2(s, VOP_VPADDQ, w1, choose(s, y1, rn(s), t));
+	}
+	w1 = t2(s, VOP_VPADDQ, w1, upper(s, rd(s)));
+	if (arg[0]) {
+		w0 = sigma512(s, w1, 28, 34, 39, false);
+		w0 = t2(s, VOP_VPADDQ, w0, majority(s, w1, rm(s), y1));
+	} else {
+		t = t2(s, VOP_VPADDQ, w1, rm(s));
+		w0 = sigma512(s, t, 14, 18, 41, false);
+		w0 = t2(s, VOP_VPADDQ, w0, choose(s, t, y1, rn(s)));
+	}
+	w0 = t2(s, VOP_VPADDQ, w0, rd(s));
+	return ofull(s, VOP_VPUNPCKLQDQ, w0, w1);
+}
+
+int simd_sha512su0(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd t = t2i(s, VOP_VPALIGNR, rn(s), rd(s), 8);
+
+	return o2(s, VOP_VPADDQ, sigma512(s, t, 1, 8, 7, true), rd(s));
+}
+
+int simd_sha512su1(struct sb *s, const u16 *arg)
+{
+	struct hir_opnd t = sigma512(s, rn(s), 19, 61, 6, true);
+
+	t = t2(s, VOP_VPADDQ, t, rm(s));
+	return o2(s, VOP_VPADDQ, t, rd(s));
 }

@@ -78,7 +78,7 @@ int simd_ins_gen(struct sb *s, const u16 *arg)
 {
 	static const u16 insert[4] = {VOP_VPINSRB, VOP_VPINSRW, VOP_VPINSRD, VOP_VPINSRQ};
 
-	hir_vi(s->b, insert[s->size], rd(s), rd(s), hx(s->in->rn), s->in->amount);
+	hir_vi(s->b, insert[s->size], dst(s), rd(s), hx(s->in->rn), s->in->amount);
 	return 0;
 }
 
@@ -92,12 +92,12 @@ int simd_ins_elem(struct sb *s, const u16 *arg)
 		unsigned wide = s->size == 3;
 
 		t = ti(s, VOP_VPSHUFD, rn(s), wide ? (from ? 0xee : 0x44) : from * 0x55);
-		hir_vi(s->b, VOP_VPBLENDD, rd(s), rd(s), t, wide ? 3u << 2 * to : 1u << to);
+		hir_vi(s->b, VOP_VPBLENDD, dst(s), rd(s), t, wide ? 3u << 2 * to : 1u << to);
 		return 0;
 	}
 	if (s->size == 1) {
 		t = t2(s, VOP_VPSHUFB, rn(s), splat_control(s, from, 16));
-		hir_vi(s->b, VOP_VPBLENDW, rd(s), rd(s), t, 1u << to);
+		hir_vi(s->b, VOP_VPBLENDW, dst(s), rd(s), t, 1u << to);
 		return 0;
 	}
 	for (unsigned i = 0; i < 16; i++) {
@@ -118,7 +118,7 @@ int simd_zip(struct sb *s, const u16 *arg)
 	t = t2(s, vops_unpckl[s->size], rn(s), rm(s));
 	if (!arg[0])
 		return omov(s, t);
-	hir_vi(s->b, VOP_VPSRLDQ_I, rd(s), t, hnone(), 8);
+	hir_vi(s->b, VOP_VPSRLDQ_I, dst(s), t, hnone(), 8);
 	return 0;
 }
 

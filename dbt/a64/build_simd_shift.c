@@ -90,6 +90,31 @@ int simd_shift_left(struct sb *s, const u16 *arg)
 	return omov(s, simd_shl(s, rn(s), s->size, s->in->amount));
 }
 
+/* What does not come back when shifted right again has overflowed. */
+int simd_shift_left_sat(struct sb *s, const u16 *arg)
+{
+	unsigned n = s->in->amount, bits = 8u << s->size;
+	enum simd_narrow kind = arg[0];
+	struct hir_opnd t = simd_shl(s, rn(s), s->size, n), fits, lost, x;
+
+	x = simd_shr(s, t, s->size, n, kind == NARROW_SS);
+	fits = t2(s, vops_cmpeq[s->size], x, rn(s));
+	lost = t2(s, VOP_VPXOR, fits, kones());
+	x = kind == NARROW_UU ? lost : simd_shr(s, rn(s), s->size, bits - 1, true);
+	if (kind == NARROW_UU) {
+		simd_set_qc(s, lost);
+		return o2(s, VOP_VPOR, t, lost);
+	}
+	if (kind == NARROW_SU) { /* negative ones give 0 */
+		t = t2(s, VOP_VPOR, t, lost);
+		simd_set_qc(s, t2(s, VOP_VPOR, lost, x));
+		return o2(s, VOP_VPANDN, x, t);
+	}
+	simd_set_qc(s, lost);
+	x = t2(s, VOP_VPXOR, x, ke(s->size, ~0ull >> (65 - bits)));
+	return omov(s, tblend(s, VOP_VPBLENDVB, x, t, fits));
+}
+
 int simd_shift_insert(struct sb *s, const u16 *arg)
 {
 	unsigned n = s->in->amount, bits = 8u << s->size;
@@ -156,8 +181,8 @@ int simd_shift_narrow(struct sb *s, const u16 *arg)
 }
 
 /*
- * SSHL, USHL: a count beyond the width gives 0 in x86's variable shifts, so shift left by the
- * count's byte and right by its negation; the one out of range vanishes.
+ * SSHL, USHL, SRSHL, URSHL: a count beyond the width gives 0 in x86's variable shifts, so shift
+ * left by the count's byte and right by its negation; the one out of range vanishes.
  */
 int simd_shift_reg(struct sb *s, const u16 *arg)
 {
@@ -170,7 +195,14 @@ int simd_shift_reg(struct sb *s, const u16 *arg)
 		return -1;
 	neg = t2(s, vops_sub[s->size], kzero(), rm(s));
 	neg = t2(s, VOP_VPAND, neg, low);
+	if (arg[1]) /* all but the last place, which rounds; a count of 0 turns out of range */
+		neg = t2(s, vops_sub[s->size], neg, ke(s->size, 1));
 	r = t2(s, (arg[0] ? arith : right)[s->size], rn(s), neg);
+	if (arg[1]) {
+		l = t2(s, VOP_VPAND, r, ke(s->size, 1));
+		r = simd_shr(s, r, s->size, 1, arg[0]);
+		r = t2(s, vops_add[s->size], r, l);
+	}
 	l = t2(s, VOP_VPAND, rm(s), low);
 	l = t2(s, left[s->size], rn(s), l);
 	if (!arg[0])

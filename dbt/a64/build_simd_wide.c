@@ -129,7 +129,8 @@ int simd_mul_long(struct sb *s, const u16 *arg)
 	}
 }
 
-/* Halfwords: only -32768 squared saturates; doubled it is 0x80000000, as nothing else is. */
+/* SQDMULL, SQDMLAL, SQDMLSL. Halfwords: only -32768 squared saturates; doubled it is 0x80000000, as
+ * nothing else is. */
 int simd_sqdmull(struct sb *s, const u16 *arg)
 {
 	bool high = s->q;
@@ -142,8 +143,16 @@ int simd_sqdmull(struct sb *s, const u16 *arg)
 	s->q = true;
 	p = t2(s, VOP_VPADDD, p, p);
 	sat = t2(s, VOP_VPCMPEQD, p, kd(0x80000000));
+	if (!arg[1]) {
+		simd_set_qc(s, sat);
+		return o2(s, VOP_VPXOR, p, sat);
+	}
+	p = t2(s, VOP_VPXOR, p, sat);
 	simd_set_qc(s, sat);
-	return o2(s, VOP_VPXOR, p, sat);
+	s->size = 2;
+	p = simd_sat_wide(s, rd(s), p, arg[1] == 2, &sat);
+	simd_set_qc(s, sat);
+	return omov(s, p);
 }
 
 /* ADDHN, SUBHN and rounding forms. */
@@ -227,6 +236,6 @@ int simd_pmull(struct sb *s, const u16 *arg)
 
 	if (s->size != 3)
 		return -1;
-	hir_vi(s->b, VOP_VPCLMULQDQ, rd(s), rn(s), rm(s), high ? 0x11 : 0x00);
+	hir_vi(s->b, VOP_VPCLMULQDQ, dst(s), rn(s), rm(s), high ? 0x11 : 0x00);
 	return 0;
 }

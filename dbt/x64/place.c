@@ -19,14 +19,14 @@ int alloc_scratch(struct place *p)
 	for (unsigned k = 0; k < 3; k++) {
 		int r = order[k];
 
-		if (p->busy & BIT(r) || (r == RDX && p->ac.valid))
+		if (p->busy & BIT(r) || (r == RDX && p->ac_rdx >= 0))
 			continue;
 		p->busy |= BIT(r);
 		p->op_busy |= BIT(r);
 		return r;
 	}
-	if (p->ac.valid && !(p->busy & BIT(RDX))) {
-		p->ac.valid = false; /* give up the page check: the next access does its own */
+	if (p->ac_rdx >= 0 && !(p->busy & BIT(RDX))) {
+		cache_lose_rdx(p);
 		p->busy |= BIT(RDX);
 		p->op_busy |= BIT(RDX);
 		return RDX;
@@ -47,7 +47,7 @@ static int alloc_temp(struct place *p)
 void take_reg(struct place *p, int reg)
 {
 	if (reg == RDX)
-		p->ac.valid = false;
+		cache_lose_rdx(p);
 	if (!(p->busy & BIT(reg))) {
 		p->busy |= BIT(reg);
 		p->op_busy |= BIT(reg);
@@ -138,8 +138,11 @@ int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *re
 
 void dst_done(struct place *p, const struct hir_opnd *d, int reg)
 {
+	/* State fields have the operation's width, registers are always written whole. */
+	unsigned w = d->kind == H_STATE ? p->tr->hir.op[p->i].w : 8;
+
 	if (opnd_is_mem(p, d))
-		x_mov_mr(&p->a, 8, opnd_rm(p, d), reg);
+		x_mov_mr(&p->a, w, opnd_rm(p, d), reg);
 }
 
 bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y)
@@ -150,11 +153,49 @@ bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y)
 
 /* ---- flags ---- */
 
+#define NZCV_LO xm(RBP, CPU_OFF(host_nzcv))	/* V in bit 0 */
+#define NZCV_HI xm(RBP, CPU_OFF(host_nzcv) + 1) /* N 7, Z 6, NOT C 0 */
+
+/*
+ * ucomis: unordered ZF PF CF = 111, less 001, equal 100, greater 000; OF = SF = 0.
+ * NZCV: unordered 0011, less 1000, equal 0110, greater 0010. Image: N = less, Z = equal,
+ * NOT C = less, V = unordered.
+ */
+void flags_from_fcmp(struct place *p)
+{
+	struct xasm *a = &p->a;
+	bool busy = p->busy & BIT(RAX);
+
+	if (busy)
+		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
+	x8(a, 0x9f); /* lahf */
+	x_setcc(a, XCC_P, xr(RAX));
+	x_mov_mr(a, 1, NZCV_LO, RAX);
+	x_op(a, 1, 0xfe, 1, xr(RAX), 0); /* dec al: 0 if unordered, else all ones */
+	x8(a, 0x20);			 /* and al, ah */
+	x8(a, 0xe0);
+	x_alu_i(a, 4, XAND, xr(RAX), 0x41); /* ZF and CF: equal 0x40, less 1 */
+	x_op(a, 4, 0x69, RAX, xr(RAX), 4);  /* imul eax, eax, 0x81 */
+	x32(a, 0x81);
+	x_mov_mr(a, 1, NZCV_HI, RAX);
+	if (busy)
+		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
+	p->fl_eflags = false;
+	p->fl_mem = true;
+}
+
 /* The image wants CF = NOT C. */
 static void flags_save(struct place *p)
 {
 	struct xasm *a = &p->a;
 	bool busy = p->busy & BIT(RAX);
+
+	if (p->fl_fcmp) {
+		if (p->fl_fcmp == FCMP_BA)
+			p->fail = "swapped comparison has a second reader";
+		flags_from_fcmp(p);
+		return;
+	}
 
 	if (p->pol_add) {
 		x8(a, 0xf5); /* cmc */
@@ -193,10 +234,8 @@ void flags_defined(struct place *p, bool pol_add)
 	p->fl_eflags = true;
 	p->fl_mem = false;
 	p->pol_add = pol_add;
+	p->fl_fcmp = FCMP_NONE;
 }
-
-#define NZCV_LO xm(RBP, CPU_OFF(host_nzcv))	/* V in bit 0 */
-#define NZCV_HI xm(RBP, CPU_OFF(host_nzcv) + 1) /* N 7, Z 6, NOT C 0 */
 
 /* Condition from the memory image; returns the x86 condition that says "true". */
 static unsigned cond_from_mem(struct place *p, unsigned cc)
@@ -231,6 +270,34 @@ static unsigned cond_from_mem(struct place *p, unsigned cc)
 	return inv ? XCC_NE : XCC_E;
 }
 
+/*
+ * Condition on EFLAGS that ucomis left, where one x86 condition says it; EQ and NE need two flags and
+ * destroy the rest, the others take the way through memory.
+ */
+static unsigned cond_from_fcmp(struct place *p, unsigned cc)
+{
+	static const s8 ab[14] = {-1,	 -1,	 -1, -1, -1,	 -1,	XCC_P,
+				  XCC_NP, -1, -1, XCC_AE, XCC_B, XCC_A, XCC_BE};
+	static const s8 ba[14] = {-1, -1, XCC_BE, XCC_A, XCC_A, XCC_BE, -1,
+				  -1, XCC_B, XCC_AE, -1, -1, -1, -1};
+	s8 x = p->fl_fcmp == FCMP_AB ? ab[cc] : ba[cc];
+	int s, t;
+
+	if (x >= 0)
+		return (unsigned)x;
+	if (cc > A64_NE || flags_needed(p)) {
+		flags_to_mem(p);
+		return cond_from_mem(p, cc);
+	}
+	s = alloc_scratch(p);
+	t = alloc_scratch(p);
+	x_setcc(&p->a, XCC_NP, xr(s));
+	x_setcc(&p->a, XCC_E, xr(t));
+	x_test_rr(&p->a, 1, xr(s), t);
+	p->fl_eflags = false;
+	return cc == A64_EQ ? XCC_NE : XCC_E;
+}
+
 unsigned flags_cond(struct place *p, unsigned cc)
 {
 	/* x86 condition with CF = NOT C, then with CF = C where it differs */
@@ -239,6 +306,8 @@ unsigned flags_cond(struct place *p, unsigned cc)
 
 	if (!p->fl_eflags)
 		return cond_from_mem(p, cc);
+	if (p->fl_fcmp)
+		return cond_from_fcmp(p, cc);
 	if (p->pol_add && (cc == A64_CS || cc == A64_CC))
 		return map[cc] ^ 1;
 	if (p->pol_add && (cc == A64_HI || cc == A64_LS)) {
@@ -252,6 +321,8 @@ void flags_carry(struct place *p, bool want_add)
 {
 	struct xasm *a = &p->a;
 
+	if (p->fl_eflags && p->fl_fcmp)
+		flags_save(p);
 	if (p->fl_eflags) {
 		if (p->pol_add != want_add)
 			x8(a, 0xf5);
@@ -424,7 +495,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
 	p->fl_eflags = p->pol_add = false;
 	p->fl_mem = true;
-	p->ac.valid = false;
+	cache_drop_all(p);
 	p->ncold = p->nsites = 0;
 	p->vm = vm;
 	p->vpin = !(tr->mode & (TR_MODE_EL1 | TR_MODE_FP_TRAP));

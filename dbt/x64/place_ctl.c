@@ -127,7 +127,7 @@ static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
 
 void place_fallthrough(struct place *p)
 {
-	p->ac.valid = false;
+	cache_drop_all(p);
 	if (p->fl_live[p->i])
 		flags_to_mem(p);
 	emit_goto(p, p->tr->page_off + 4 * (s64)p->tr->n, false);
@@ -296,7 +296,7 @@ static void helper(struct place *p, const struct hir *h)
 {
 	s64 next = p->tr->page_off + 4 * (s64)p->tr->n;
 
-	p->ac.valid = false;
+	cache_drop_all(p);
 	flags_to_mem(p);
 	p->fl_eflags = false;
 	p->fl_mem = true;
@@ -327,14 +327,14 @@ static void bail(struct place *p, const struct hir *h)
 	c->insn = h->insn;
 	c->raw = h->raw;
 	c->fn = h->fn;
-	c->save_rdx = p->ac.valid;
+	c->save_rdx = p->ac_rdx >= 0;
 	cold_from(c, x_jcc_fwd(a, cc));
 }
 
 bool place_ctl(struct place *p, const struct hir *h)
 {
 	if (h->op >= HIR_B && h->op <= HIR_RET)
-		p->ac.valid = false;
+		cache_drop_all(p);
 	switch (h->op) {
 	case HIR_B:
 		if (p->fl_live[p->i])

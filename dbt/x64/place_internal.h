@@ -32,16 +32,24 @@ struct cold {
 	u16 insn;	/* BAIL */
 };
 
-/* The page check done last: what later accesses may rely on. */
+/*
+ * A page check that later accesses off the same base may rely on. The addend of one of them is in rdx;
+ * that of others waits in cpu->addend[] when more accesses are to come.
+ */
 struct addend_cache {
 	bool valid;
-	bool hostptr;	/* rdx = host address of base + lo_at_check; else rdx = addend */
+	bool saved;	/* also in cpu->addend[] */
+	bool hostptr;	/* the value is the host address of base + ptr_disp; else an addend */
 	bool store, unpriv;
 	u8 base_kind;	/* H_X or H_T */
 	u8 base;	/* register number */
 	s32 lo, hi;	/* verified range relative to the base's current value */
-	s32 ptr_disp;	/* hostptr: host address = rdx + (disp - ptr_disp) */
+	s32 ptr_disp;
 };
+
+#define N_ADDENDS 4
+
+enum { FCMP_NONE, FCMP_AB, FCMP_BA /* operands swapped, for one reader */ };
 
 struct place {
 	struct xasm a;
@@ -63,9 +71,12 @@ struct place {
 	bool fl_eflags;	 /* EFLAGS hold NZCV */
 	bool fl_mem;	 /* cpu->host_nzcv does */
 	bool pol_add;	 /* EFLAGS: CF = C (after add), else CF = NOT C */
+	u8 fl_fcmp;	 /* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
 
-	struct addend_cache ac;
+	struct addend_cache ac[N_ADDENDS];
+	int ac_rdx;  /* the one in rdx, -1 none */
+	int ac_next; /* replaced next */
 
 	struct cold cold[MAX_COLD];
 	unsigned ncold;
@@ -97,6 +108,7 @@ void flags_clobber(struct place *p);  /* before anything that writes EFLAGS */
 void flags_to_mem(struct place *p);   /* cpu->host_nzcv is right from here on */
 void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
 unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
+void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
 void flags_carry(struct place *p, bool want_add);  /* CF = C (want_add) or NOT C */
 
 /* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
@@ -106,6 +118,8 @@ bool place_ctl(struct place *p, const struct hir *h);
 bool place_vec(struct place *p, const struct hir *h);
 void place_fallthrough(struct place *p);
 void place_cold(struct place *p);
+void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
+void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
 void cache_note_write(struct place *p, const struct hir *h); /* h's destination changes a base */
 /* Vector register of an operand / for a result. */
 int vsrc_reg(struct place *p, const struct hir_opnd *o);

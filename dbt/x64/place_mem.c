@@ -19,6 +19,7 @@ struct group {
 	bool store;
 	unsigned count;	 /* accesses covered */
 	bool one_insn;	 /* all of one guest instruction */
+	bool interleaved; /* accesses off other bases come in between */
 };
 
 static bool is_access(const struct hir *h)
@@ -72,6 +73,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			  .one_insn = true};
 	bool narrow = p->tr->single || p->vm->cfg.no_hoist;
 	const struct hir_opnd *base = &first->a;
+	bool other = false;
 	s64 delta = 0;
 
 	if (!is_access(first)) {
@@ -99,6 +101,9 @@ static struct group find_group(struct place *p, const struct hir *first)
 			g.store |= is_store(h);
 			g.count++;
 			g.one_insn &= h->insn == first->insn;
+			g.interleaved |= other;
+		} else if (j > p->i && is_access(h)) {
+			other = true;
 		}
 		if (base_step(h, base, &step))
 			delta += step;
@@ -108,20 +113,38 @@ static struct group find_group(struct place *p, const struct hir *first)
 	return g;
 }
 
+void cache_drop_all(struct place *p)
+{
+	for (unsigned k = 0; k < N_ADDENDS; k++)
+		p->ac[k].valid = false;
+	p->ac_rdx = -1;
+}
+
+void cache_lose_rdx(struct place *p)
+{
+	if (p->ac_rdx >= 0 && !p->ac[p->ac_rdx].saved)
+		p->ac[p->ac_rdx].valid = false;
+	p->ac_rdx = -1;
+}
+
 void cache_note_write(struct place *p, const struct hir *h)
 {
-	struct addend_cache *ac = &p->ac;
-	struct hir_opnd base = {.kind = ac->base_kind, .reg = ac->base};
-	s64 step;
+	for (int k = 0; k < N_ADDENDS; k++) {
+		struct addend_cache *ac = &p->ac[k];
+		struct hir_opnd base = {.kind = ac->base_kind, .reg = ac->base};
+		s64 step;
 
-	if (!ac->valid || !same_loc(&h->d, &base))
-		return;
-	if (h->d.kind == H_X && base_step(h, &base, &step)) {
-		ac->lo -= (s32)step;
-		ac->hi -= (s32)step;
-		ac->ptr_disp -= (s32)step;
-	} else {
-		ac->valid = false;
+		if (!ac->valid || !same_loc(&h->d, &base))
+			continue;
+		if (h->d.kind == H_X && base_step(h, &base, &step)) {
+			ac->lo -= (s32)step;
+			ac->hi -= (s32)step;
+			ac->ptr_disp -= (s32)step;
+		} else {
+			ac->valid = false;
+			if (p->ac_rdx == k)
+				p->ac_rdx = -1;
+		}
 	}
 }
 
@@ -149,8 +172,9 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 	struct cold *c;
 	int ra;
 
-	p->ac.valid = false;
-	flags_clobber(p);
+	cache_lose_rdx(p);
+	flags_to_mem(p); /* a fault here shows NZCV, dead or not */
+	p->fl_eflags = false;
 	if (!(h->a.kind == H_T && p->treg[h->a.reg] == RDX) && p->busy & BIT(RDX))
 		take_reg(p, RDX);
 	c = cold_add(p, COLD_MISS);
@@ -220,24 +244,74 @@ static void note_site(struct place *p, u32 desc)
 	p->site[p->nsites++] = (struct site){.host = (u32)xasm_pc(&p->a), .desc = desc};
 }
 
+static void take_rdx_for_op(struct place *p)
+{
+	p->busy |= BIT(RDX);
+	p->op_busy |= BIT(RDX);
+}
+
+/* The check done earlier that covers this access, its value in rdx; NULL if there is none. */
+static struct addend_cache *cache_find(struct place *p, const struct hir *h)
+{
+	s32 lo = h->imm2, hi = h->imm2 + (1 << h->size);
+	bool unpriv = h->mflags & HM_UNPRIV;
+
+	for (int k = 0; k < N_ADDENDS; k++) {
+		struct addend_cache *ac = &p->ac[k];
+
+		if (!ac->valid || ac->base_kind != h->a.kind || ac->base != h->a.reg ||
+		    ac->unpriv != unpriv || ac->lo > lo || hi > ac->hi || (is_store(h) && !ac->store))
+			continue;
+		if (p->ac_rdx != k) {
+			if (p->busy & BIT(RDX))
+				return NULL;
+			cache_lose_rdx(p);
+			x_mov_rm(&p->a, 8, RDX, xm(RBP, CPU_OFF(addend) + 8 * k));
+			p->ac_rdx = k;
+		}
+		take_rdx_for_op(p); /* not to be given away within this op */
+		return ac;
+	}
+	return NULL;
+}
+
+/* Remembers the check just done, whose addend is in rdx. */
+static struct addend_cache *cache_add(struct place *p, const struct hir *h, const struct group *g)
+{
+	int k = 0;
+
+	while (k < N_ADDENDS && p->ac[k].valid)
+		k++;
+	if (k == N_ADDENDS) {
+		k = p->ac_next;
+		p->ac_next = (k + 1) % N_ADDENDS;
+	}
+	p->ac[k] = (struct addend_cache){.valid = true,
+					 .saved = g->interleaved,
+					 .store = g->store,
+					 .unpriv = h->mflags & HM_UNPRIV,
+					 .base_kind = h->a.kind,
+					 .base = h->a.reg,
+					 .lo = g->lo,
+					 .hi = g->hi};
+	p->ac_rdx = k;
+	return &p->ac[k];
+}
+
 /*
- * Host operand of an access; does the check when the last one does not cover it. *desc is non-zero when
+ * Host operand of an access; does the check when no earlier one covers it. *desc is non-zero when
  * the access must be noted as a site that may raise #GP.
  */
 static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc)
 {
-	struct addend_cache *ac = &p->ac;
+	struct addend_cache *ac = cache_find(p, h);
 	struct xasm *a = &p->a;
-	s32 lo = h->imm2, hi = h->imm2 + (1 << h->size);
-	bool unpriv = h->mflags & HM_UNPRIV;
+	bool mem = opnd_is_mem(p, &h->a);
 	struct group g;
 	int ra;
 
 	*desc = 0;
-	if (ac->valid && ac->base_kind == h->a.kind && ac->base == h->a.reg && ac->unpriv == unpriv &&
-	    ac->lo <= lo && hi <= ac->hi && (!is_store(h) || ac->store)) {
-		p->busy |= BIT(RDX); /* not to be given away within this op */
-		p->op_busy |= BIT(RDX);
+	if (ac) {
 		if (ac->hostptr)
 			return xm(RDX, h->imm2 - ac->ptr_disp);
 		return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
@@ -245,24 +319,22 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	g = find_group(p, h);
 	*desc = make_desc(p, h, &g);
 	ra = emit_check(p, h, &g, *desc);
-	if (g.count > 1)
-		*ac = (struct addend_cache){.valid = true,
-					    .store = g.store,
-					    .unpriv = unpriv,
-					    .base_kind = h->a.kind,
-					    .base = h->a.reg,
-					    .lo = g.lo,
-					    .hi = g.hi};
-	if (!opnd_is_mem(p, &h->a))
-		return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	if (g.count == 1)
-		return xmi(ra, RDX, 0, h->imm2 - g.lo);
-	x_alu_rm(a, 8, XADD, RDX, xr(ra));
-	ac->hostptr = true;
-	ac->ptr_disp = g.lo;
-	p->busy &= ~BIT(ra);
-	p->op_busy &= ~BIT(ra);
-	return xm(RDX, h->imm2 - g.lo);
+		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo) :
+			     xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
+	ac = cache_add(p, h, &g);
+	if (mem) {
+		x_alu_rm(a, 8, XADD, RDX, xr(ra));
+		ac->hostptr = true;
+		ac->ptr_disp = g.lo;
+		p->busy &= ~BIT(ra);
+		p->op_busy &= ~BIT(ra);
+	}
+	if (ac->saved)
+		x_mov_mr(a, 8, xm(RBP, CPU_OFF(addend) + 8 * p->ac_rdx), RDX);
+	if (mem)
+		return xm(RDX, h->imm2 - g.lo);
+	return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 }
 
 static void load(struct place *p, const struct hir *h)
@@ -272,7 +344,7 @@ static void load(struct place *p, const struct hir *h)
 	int r;
 
 	if (h->d.kind == H_T && h->a.kind == H_T && p->tlast[h->a.reg] == p->i &&
-	    !(p->ac.valid && p->ac.base_kind == H_T))
+	    !(p->ac_rdx >= 0 && p->ac[p->ac_rdx].base_kind == H_T))
 		r = dst_reg(p, &h->d, &h->a);
 	else
 		r = dst_reg(p, &h->d, NULL);

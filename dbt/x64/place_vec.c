@@ -252,6 +252,11 @@ static void vop(struct place *p, const struct hir *h)
 		encode(p, v, r, x, m, 1);
 		x8(a, (unsigned)y << 4);
 		break;
+	case VF_MRI:
+		x = vsrc_for(p, v, &h->a);
+		r = vdst_for(p, v, &h->d);
+		encode(p, v, x, 0, xr(r), 1);
+		break;
 	case VF_FMA:
 	case VF_FMAI: r = vop_fma(p, h, v); break;
 	case VF_SSE: r = vop_sse(p, h, v); break;
@@ -272,19 +277,44 @@ static void vop(struct place *p, const struct hir *h)
 	default: p->fail = "vop form"; return;
 	}
 	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI ||
-	    v->form == VF_VG2VI || v->form == VF_FMAI)
+	    v->form == VF_VG2VI || v->form == VF_FMAI || v->form == VF_MRI)
 		x8(a, (unsigned)h->imm2);
 	vdst_done(p, &h->d, r);
+}
+
+/*
+ * Is op i a comparison for NZCV whose only reader comes next and asks what x86 can say of the
+ * operands swapped only? MI and LS are "less" and "less or equal" of compiled code.
+ */
+static bool fcmp_swapped(const struct place *p, unsigned i)
+{
+	const struct hir *h = &p->tr->hir.op[i];
+
+	if (i + 2 >= p->tr->hir.n || h[1].op != HIR_FCMPF || p->fl_live[i + 2])
+		return false;
+	switch (h[2].op) {
+	case HIR_BCC:
+	case HIR_CSEL:
+	case HIR_CSET:
+	case HIR_FCSEL: break;
+	default: return false;
+	}
+	return (h[2].cc >= A64_CS && h[2].cc <= A64_PL) || h[2].cc == A64_HI || h[2].cc == A64_LS;
 }
 
 static void vcmp(struct place *p, const struct hir *h)
 {
 	const struct vop_info *v = &vop_table[h->vop];
+	const struct hir_opnd *first = &h->a, *second = &h->b;
 	int x;
 
 	flags_clobber(p);
-	x = vsrc_for(p, v, &h->a);
-	encode(p, v, x, 0, vrm_for(p, v, &h->b), 0);
+	if (fcmp_swapped(p, p->i)) {
+		first = &h->b;
+		second = &h->a;
+	}
+	x = vsrc_for(p, v, first);
+	encode(p, v, x, 0, vrm_for(p, v, second), 0);
 }
 
 static void xset(struct place *p, const struct hir *h)
@@ -296,30 +326,11 @@ static void xset(struct place *p, const struct hir *h)
 	dst_done(p, &h->d, r);
 }
 
-/*
- * ucomis: unordered ZF PF CF = 111, less 001, equal 100, greater 000; OF = SF = 0.
- * NZCV: unordered 0011, less 1000, equal 0110, greater 0010. Image: SF = less, ZF = equal,
- * CF (NOT C) = less, OF = unordered.
- */
-static void fcmpf(struct place *p)
+/* EFLAGS hold the comparison until something needs NZCV or destroys them. */
+static void fcmpf(struct place *p, bool swapped)
 {
-	struct xasm *a = &p->a;
-	int r = alloc_scratch(p), t = alloc_scratch(p);
-
-	x_setcc(a, XCC_P, xr(r)); /* V */
-	x_mov_mr(a, 1, xm(RBP, CPU_OFF(host_nzcv)), r);
-	x_setcc(a, XCC_E, xr(t));
-	x_setcc(a, XCC_B, xr(r));
-	x_movx(a, 4, 1, false, t, xr(t));
-	x_movx(a, 4, 1, false, r, xr(r));
-	/* unordered sets all of ZF and CF: clear both then. equal: t=1 r=0; less: t=0 r=1 */
-	x_lea(a, 4, t, xmi(t, r, 1, 0));      /* equal 1, less 2, unordered 3, greater 0 */
-	x_mov_imm(a, r, 0x00814000u);	      /* bytes: 00, 40, 81, 00 */
-	x_shift_i(a, 4, 4, xr(t), 3);
-	x_shiftx(a, 4, 5, r, xr(r), t);
-	x_mov_mr(a, 1, xm(RBP, CPU_OFF(host_nzcv) + 1), r);
-	p->fl_eflags = false;
-	p->fl_mem = true;
+	flags_defined(p, false);
+	p->fl_fcmp = swapped ? FCMP_BA : FCMP_AB;
 }
 
 /* Where the condition fails nothing is compared: a comparison may set MXCSR's sticky bits. */
@@ -342,7 +353,7 @@ static void fccmp(struct place *p, const struct hir *h)
 	done = x_jmp8_fwd(a);
 	x_patch8(a, yes);
 	encode(p, &vop_table[h->vop], x, 0, vrm(p, &h->b), 0);
-	fcmpf(p);
+	flags_from_fcmp(p);
 	x_patch8(a, done);
 }
 
@@ -388,7 +399,7 @@ bool place_vec(struct place *p, const struct hir *h)
 	case HIR_V: vop(p, h); break;
 	case HIR_VCMP: vcmp(p, h); break;
 	case HIR_XSET: xset(p, h); break;
-	case HIR_FCMPF: fcmpf(p); break;
+	case HIR_FCMPF: fcmpf(p, fcmp_swapped(p, p->i - 1)); break;
 	case HIR_FCCMP: fccmp(p, h); break;
 	case HIR_FCSEL: fcsel(p, h); break;
 	default: return false;

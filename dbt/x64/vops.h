@@ -12,6 +12,7 @@
  *   RVMI   d = op(a, b, imm8)
  *   RM     d = op(a)                a may be memory
  *   RMI    d = op(a, imm8)
+ *   MRI    d = op(a, imm8)          a in ModRM.reg, d in rm (vcvtps2ph)
  *   VMI    d = op(a, imm8)          shift by immediate, digit in the table
  *   RVMR   d = op(a, b, c)          blendv: c = mask
  *   FMA    d = op(d, a, b)          d is read and written
@@ -31,7 +32,7 @@
 #include "common/types.h"
 
 enum vform { VF_RVM, VF_RVMI, VF_RM, VF_RMI, VF_VMI, VF_RVMR, VF_FMA, VF_CMP, VF_G2V, VF_V2G, VF_V2GI,
-	     VF_VG2VI, VF_VG2V, VF_FMAI, VF_SSE };
+	     VF_VG2VI, VF_VG2V, VF_FMAI, VF_SSE, VF_MRI };
 
 /* flags */
 #define VO_M32	  0x01 /* memory operand is 4 bytes */

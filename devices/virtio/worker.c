@@ -10,6 +10,8 @@
 
 #define WORKER_STACK (256 << 10)
 
+bool worker_threadless;
+
 int worker_watch(struct worker *w, struct worker_source *src, u32 events)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = src};
@@ -103,7 +105,7 @@ static bool worker_control(struct worker *w)
 static void worker_wait(struct worker *w)
 {
 	struct epoll_event ev[8];
-	int n = epoll_wait(w->epfd, ev, (int)ARRAY_SIZE(ev), w->ops->wait ? 0 : -1);
+	int n = epoll_wait(w->epfd, ev, (int)ARRAY_SIZE(ev), w->ops->wait || !w->started ? 0 : -1);
 
 	for (int i = 0; i < n && !worker_wanted(w); i++) {
 		struct worker_source *src = ev[i].data.ptr;
@@ -164,8 +166,11 @@ int worker_start(struct worker *w, const char *name, const struct sandbox_role *
 		 enum sandbox_mode mode, const char **err)
 {
 	char short_name[16] = "";
-	int ret = sandbox_prepare(role, name, mode, &w->sandbox, err);
+	int ret;
 
+	if (worker_threadless)
+		return 0;
+	ret = sandbox_prepare(role, name, mode, &w->sandbox, err);
 	if (ret)
 		return ret;
 	ret = worker_spawn(w);
@@ -227,6 +232,10 @@ void worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
 {
 	u64 ticket;
 
+	if (!w->started) {
+		fn(arg);
+		return;
+	}
 	pthread_mutex_lock(&w->lock);
 	while (w->call) /* another thread's */
 		pthread_cond_wait(&w->cond, &w->lock);
@@ -241,6 +250,8 @@ void worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
 
 void worker_pause(struct worker *w)
 {
+	if (!w->started)
+		return;
 	pthread_mutex_lock(&w->lock);
 	w->paused++;
 	ask(w);
@@ -251,9 +262,21 @@ void worker_pause(struct worker *w)
 
 void worker_resume(struct worker *w)
 {
+	if (!w->started)
+		return;
 	pthread_mutex_lock(&w->lock);
 	if (w->paused)
 		w->paused--;
 	pthread_cond_broadcast(&w->cond);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void worker_step(struct worker *w)
+{
+	u64 bits;
+
+	/* A handler may kick anew; what goes on for ever is for the caller's next step. */
+	for (unsigned i = 0; i < 16 && (bits = atomic_exchange(&w->kicks, 0)); i++)
+		w->ops->kicked(w->opaque, bits);
+	worker_wait(w);
 }

@@ -65,6 +65,13 @@ int worker_start(struct worker *w, const char *name, const struct sandbox_role *
 /* Ends the thread (after the request it is working on) and frees what init made. */
 void worker_destroy(struct worker *w);
 
+/*
+ * For fuzzers, which need one thread and the same result each time: workers started while this is
+ * set have no thread. Calls run in the caller, kicks wait for worker_step().
+ */
+extern bool worker_threadless;
+void worker_step(struct worker *w);
+
 /* Any thread; costs one atomic, and a write to the eventfd if no kick was pending. */
 void worker_kick(struct worker *w, u64 bits);
 /*

@@ -128,7 +128,7 @@ def bare(mib):
 
 
 def boot_once(env, kernel, gz, memory):
-    with env.boot("poweroff", kernel, gz, memory=memory) as vm:
+    with env.boot("poweroff", kernel, gz, memory=memory, net="none") as vm:
         vm.expect("@@INIT")
         m, _ = vm.expect(r"@@MEMORY (\d+)\n")
         check(bare(memory) < int(m.group(1)) <= memory * 1024, f"the guest sees {m.group(1)} KiB of {memory} MiB", vm)
@@ -237,10 +237,11 @@ def idle(env):
 def vulnerabilities(env):
     if not env.armature:
         raise Skip("QEMU's Cortex-A57 has them")
-    with env.boot("shell") as vm:
+    with env.boot("shell", net="none") as vm:
         vm.expect("@@SHELL")
         out, status = vm.run("grep . /sys/devices/system/cpu/vulnerabilities/*")
-        bad = [l for l in out.splitlines() if "Not affected" not in l and "__user pointer sanitization" not in l]
+        free = ("Not affected", "__user pointer sanitization", "disabled via prctl")  # what costs a guest nothing
+        bad = [l for l in out.splitlines() if not any(f in l for f in free)]
         check(status == 0 and out and not bad, "mitigations: " + "; ".join(bad), vm)
         out, _ = vm.run("dmesg | grep -i 'page table isolation'")
         check("enabled" not in out, out, vm)
@@ -248,7 +249,7 @@ def vulnerabilities(env):
 
 @test("reset has an exit status of its own")
 def reset(env):
-    with env.boot("reboot") as vm:
+    with env.boot("reboot", net="none") as vm:
         vm.expect("@@MODULES")
         status = vm.wait()
         # QEMU's -no-reboot ends with 0
@@ -258,7 +259,7 @@ def reset(env):
 @test("a guest panic does not end as a power-off does")
 def panic(env):
     # Debian's arm64 kernels have no pvpanic driver: what the VMM sees is the reset that panic=-1 asks for
-    with env.boot("panic") as vm:
+    with env.boot("panic", net="none") as vm:
         vm.expect("Kernel panic")
         status = vm.wait()
         check(status in (3, 4) if env.armature else status == 0, f"exit status {status} after a kernel panic", vm)
@@ -276,7 +277,7 @@ def missing(env):
 def boots(env, count):
     for i in range(count):
         try:
-            with env.boot("poweroff") as vm:
+            with env.boot("poweroff", net="none") as vm:
                 vm.expect("@@OFF")
                 check_off(vm)
         except VmError as e:

@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CASE_MAGIC 0x3153414331364100ull
-#define CASE_WORDS 4
-#define CASE_FIXES 3
+#define CASE_MAGIC 0x3253414331364100ull
+#define CASE_WORDS 12
+#define CASE_FIXES 5
 #define CASE_SLOTS 256
-#define SLOT_BYTES 64
+#define SLOT_BYTES 128
 #define SLOT_FIRST 4 /* offset of the first test word in its slot */
 #define PAGE	   4096u
 
@@ -46,7 +46,7 @@ enum {
 	CASE_IGN_MEM_ON_SIG = 1, /* a store that faults may have written some of its bytes */
 };
 
-/* 64 bytes, little endian. State not given here follows from the seed. */
+/* 128 bytes, little endian. State not given here follows from the seed. */
 struct insn_case {
 	uint64_t seed;
 	uint32_t words[CASE_WORDS];
@@ -54,7 +54,11 @@ struct insn_case {
 	uint16_t slot, pad2;
 	uint32_t ign_x, ign_v; /* registers with UNKNOWN value when the case ends in a signal */
 	struct fix fix[CASE_FIXES];
+	uint64_t pad3[2];
 };
+
+_Static_assert(sizeof(struct insn_case) == 128, "the case file's format");
+_Static_assert(SLOT_FIRST + 4 * (CASE_WORDS + 3) <= SLOT_BYTES - 16, "a slot holds its case");
 
 struct case_header {
 	uint64_t magic;

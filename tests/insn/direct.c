@@ -229,7 +229,8 @@ static void state_load(const struct insn_case *c)
 static void state_save(const struct insn_case *c, enum dbt_exit_reason why, struct result *res)
 {
 	struct regs *r = &res->r;
-	uint64_t far = get(DBT_REG_SYS, SYS_FAR);
+	/* Linux strips the tag from si_addr. */
+	uint64_t far = sext64(get(DBT_REG_SYS, SYS_FAR), 56);
 
 	memset(res, 0, sizeof(*res));
 	for (unsigned i = 0; i < 31; i++)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/a64/insn.h"
+#include "dbt/a64/decode_internal.h"
 #include "tests/insn/caseio.h"
 
 static const struct pattern {
@@ -30,8 +30,11 @@ struct gen {
 	struct insn_case *c;
 	u8 pool[5];
 	bool use_pool, sequence;
-	u32 written;  /* general registers that earlier words of the sequence write */
-	u32 code_ptr; /* those that hold an address in the code */
+	u32 written;	/* general registers that earlier words of the sequence write */
+	bool code_ptr;	/* some of them may hold an address in the code */
+	bool known[32]; /* register is WIN_BASE + off[] here, 31: SP */
+	long off[32];
+	int hot; /* base register that several accesses share, -1: none */
 	const char *only_op;
 };
 
@@ -54,6 +57,19 @@ static long between(struct gen *g, long lo, long hi)
 	return lo + (long)(rnd(g) % (u64)(hi - lo + 1));
 }
 
+/* The hot register is a base and nothing else. */
+static unsigned pick_reg(struct gen *g, char letter)
+{
+	unsigned reg;
+
+	if (g->hot >= 0 && letter == 'n' && one_in(g, 2))
+		return g->hot;
+	do
+		reg = g->pool[rnd(g) % ARRAY_SIZE(g->pool)];
+	while ((int)reg == g->hot && letter != 'n');
+	return reg;
+}
+
 /* Register letters draw from the pool, so that operands meet; x is a should-be-one bit. */
 static u32 random_word(struct gen *g, const char *pattern)
 {
@@ -70,7 +86,7 @@ static u32 random_word(struct gen *g, const char *pattern)
 		if (strchr("dnmas", *pattern) && g->use_pool) {
 			if (*pattern != run || !left) {
 				run = *pattern;
-				reg = g->pool[rnd(g) % ARRAY_SIZE(g->pool)];
+				reg = pick_reg(g, run);
 				left = 5;
 			}
 			bit = reg >> --left & 1;
@@ -99,6 +115,8 @@ static bool add_fix(struct gen *g, unsigned reg, unsigned kind, long off, unsign
 	if (c->nfix == CASE_FIXES || has_fix(c, reg) || off != (s32)off)
 		return false;
 	c->fix[c->nfix++] = (struct fix){reg, kind, pad, off};
+	g->known[reg] = kind == FIX_WIN;
+	g->off[reg] = off;
 	return true;
 }
 
@@ -117,8 +135,25 @@ static void note_written(struct gen *g, const struct a64_insn *i)
 	if (i->op == A64_CASP)
 		regs |= 2u << i->rs;
 	g->written |= regs;
-	if (i->op == A64_BL || i->op == A64_BLR || i->op == A64_ADR || i->op == A64_ADRP)
-		g->code_ptr |= regs;
+	bool wb = i->amode == A64_AM_PRE || i->amode == A64_AM_POST;
+	bool base = a64_op_flags(i->op) & (A64F_LD | A64F_ST) && i->rd != i->rn && i->ra != i->rn &&
+		    i->rs != i->rn && !(wb && i->vec && i->immr && i->rm != 31);
+	long at = g->off[i->rn] + (wb ? i->imm : 0);
+	bool keep = base && g->known[i->rn];
+	/* Register 31 of a data operand is no SP. */
+	if (base || !(a64_op_flags(i->op) & A64F_RNSP))
+		regs &= ~(1u << 31);
+	for (unsigned r = 0; r < 32; r++)
+		g->known[r] &= !(regs >> r & 1);
+	if (base) {
+		g->known[i->rn] = keep;
+		g->off[i->rn] = at;
+	}
+	/* From here on any register written may hold an address in the code, which engines lay out
+	 * differently. */
+	if (i->op == A64_ADR || i->op == A64_ADRP || i->op == A64_RET ||
+	    (i->op >= A64_B && i->op <= A64_BLR))
+		g->code_ptr = true;
 }
 
 /* ---- memory operands ---- */
@@ -248,6 +283,32 @@ static bool overlap_unpredictable(const struct a64_insn *i)
 	return i->rd == i->rn || (pair && i->ra == i->rn);
 }
 
+/* Both sides of a page boundary, where memory is compared and set afresh. */
+static bool in_edges(long t, unsigned bytes)
+{
+	long in_page = t & (PAGE - 1);
+
+	return t >= (long)PAGE - 64 && t < 4 * (long)PAGE + 64 &&
+	       (in_page + bytes <= WIN_EDGE || in_page >= (long)(PAGE - WIN_EDGE));
+}
+
+/* A base that points into the window already: the instruction's own offset must do. */
+static bool use_known_base(struct gen *g, struct a64_insn *i, unsigned align, u32 *word)
+{
+	unsigned bytes = access_bytes(i);
+
+	if (i->amode == A64_AM_IMM && field(*word, 24, 2) == 1 && (*word >> 27 & 7) == 7) {
+		u32 k = rnd(g) % 24;
+		*word = (*word & ~(0xfffu << 10)) | k << 10;
+		i->imm = (s64)k << i->size;
+	}
+	long t = g->off[i->rn] + (i->amode == A64_AM_POST ? 0 : i->imm);
+	if (!in_edges(t, bytes) || (t & (align - 1)) || (i->rn == 31 && g->off[31] & 15))
+		return false;
+	note_partial(g, i, bytes, t);
+	return true;
+}
+
 static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 *word)
 {
 	unsigned bytes = access_bytes(i), align = 1;
@@ -259,12 +320,15 @@ static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 
 	 * A base that an earlier word changed makes a wild access: good for plain ones; for others
 	 * alignment and monitor decide before the fault, or after it.
 	 */
-	if (i->amode != A64_AM_LIT && is_written(g, i->rn) &&
-	    (must_align(i) || g->code_ptr >> i->rn & 1))
+	if (i->amode != A64_AM_LIT && is_written(g, i->rn) && (must_align(i) || g->code_ptr))
 		return false;
 	if (must_align(i))
 		align = bytes;
-	else if (one_in(g, 2))
+	bool imm_amode = i->amode == A64_AM_IMM || i->amode == A64_AM_PRE ||
+			 (i->amode == A64_AM_POST && !is_structure(i));
+	if (g->known[i->rn] && imm_amode)
+		return use_known_base(g, i, align, word);
+	if (align == 1 && one_in(g, 2))
 		align = 1u << i->size;
 	long t = pick_target(g, bytes, align);
 	note_partial(g, i, bytes, t);
@@ -339,10 +403,13 @@ static bool arrange_branch(struct gen *g, const struct a64_insn *i, unsigned pos
 	return true;
 }
 
-/* FMOV (vector, half) with op = 1 is unallocated; qemu-user 7.2 takes it for op = 0. */
+/*
+ * FMOV (vector, half) with op = 1 is unallocated; qemu-user 7.2 takes it for op = 0. MSR TCO is
+ * MTE, which cannot be turned off in qemu-user.
+ */
 static bool qemu_takes_unallocated(u32 w)
 {
-	return (w & 0xbff8fc00) == 0x2f00fc00;
+	return (w & 0xbff8fc00) == 0x2f00fc00 || (w & 0xfffff0ff) == 0xd503409f;
 }
 
 /* What cannot run in a case at all. */
@@ -397,6 +464,7 @@ static void choose_pool(struct gen *g)
 	if (one_in(g, 2))
 		g->pool[0] = 31;
 	g->use_pool = g->sequence || one_in(g, 2);
+	g->hot = g->sequence && one_in(g, 2) ? (int)g->pool[1] : -1;
 }
 
 static const struct pattern *choose_pattern(struct gen *g)
@@ -440,12 +508,16 @@ static void gen_case(struct gen *g, struct insn_case *c, u32 index)
 	g->c = c;
 	g->sequence = !g->only_op && one_in(g, 4);
 	if (g->sequence)
-		n = between(g, 2, CASE_WORDS);
+		n = one_in(g, 2) ? between(g, 2, 4) : between(g, 5, CASE_WORDS);
 	do {
 		memset(c, 0, sizeof(*c));
 		c->seed = rnd(g);
 		c->slot = index % CASE_SLOTS;
-		g->written = g->code_ptr = 0;
+		g->written = 0;
+		memset(g->known, 0, sizeof(g->known));
+		g->known[31] = g->sequence;
+		g->off[31] = 2 * PAGE + 16;
+		g->code_ptr = false;
 		choose_pool(g);
 		for (unsigned pos = 0, tries = 0; pos < n; tries++) {
 			struct insn_case before = *c;
@@ -524,7 +596,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cases = realloc(cases, (n + count + 1) * sizeof(*cases));
-	/* rnd() steps by a constant: seeds must land far apart, or runs repeat each other's cases. */
+	/* rnd() steps by a constant: seeds must land far apart, or runs repeat each other's cases.
+	 */
 	g.rng = rnd(&g) ^ (g.rng << 32 | g.rng >> 32);
 	for (u32 k = 0; k < count; k++)
 		gen_case(&g, &cases[n++], k);

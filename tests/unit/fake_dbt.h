@@ -33,7 +33,7 @@ struct dbt_vcpu {
 	_Atomic u32 kick;
 };
 
-static void (*fake_guest)(struct dbt_vcpu *cpu, struct dbt_exit *e);
+static __attribute__((unused)) void (*fake_guest)(struct dbt_vcpu *cpu, struct dbt_exit *e);
 static struct dbt_vm *fake_vm;
 
 static u64 fake_now(void)

@@ -50,6 +50,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static bool cond_true(u32 f, unsigned cond)
+{
+	bool n = f & 8, z = f & 4, c = f & 2, v = f & 1;
+	bool t[8] = {z, c, n, v, c && !z, n == v, n == v && !z, true};
+
+	return t[cond >> 1] != (cond < 14 && (cond & 1));
+}
+
 /* FMOV, FCSEL: the only ones fp_exec does not know. */
 static void ref_move(struct dbt_vcpu *c, const struct a64_insn *in)
 {
@@ -61,9 +69,7 @@ static void ref_move(struct dbt_vcpu *c, const struct a64_insn *in)
 	case A64_FMOV_reg: memcpy(out, c->v[n], bytes); break;
 	case A64_FMOV_imm: memcpy(out, &in->imm, bytes); break;
 	case A64_FCSEL: {
-		u32 f = cpu_nzcv_get(c), nf = f >> 3, z = f >> 2 & 1, cf = f >> 1 & 1, v = f & 1;
-		u32 t[8] = {z, cf, nf, v, cf && !z, nf == v, nf == v && !z, 1};
-		bool take = t[in->cond >> 1] != (in->cond < 14 && (in->cond & 1));
+		bool take = cond_true(cpu_nzcv_get(c), in->cond);
 
 		memcpy(out, c->v[take ? n : in->rm], bytes);
 		break;
@@ -253,6 +259,97 @@ static void test_modes(void **state)
 	}
 }
 
+enum {
+	READ_CSEL,
+	READ_CSET,
+	READ_CSETM,
+	READ_BCC,
+	READ_FCSEL,
+	READ_CCMP,
+	READ_FCCMP,
+	READ_ADC,
+	READ_NUM
+};
+
+/* x0 (or d0) becomes 1 if `cond` holds, else 2 (CSET: 1, 0; CSETM: -1, 0). */
+static unsigned emit_reader(u32 *p, unsigned kind, unsigned cond)
+{
+	switch (kind) {
+	case READ_CSEL: *p = 0x9a820020 | cond << 12; return 1;
+	case READ_CSET: *p = 0x9a9f07e0 | (cond ^ 1) << 12; return 1;
+	case READ_CSETM: *p = 0xda9f03e0 | (cond ^ 1) << 12; return 1;
+	case READ_FCSEL: *p = 0x1e640c60 | cond << 12; return 1;     /* d0, d3, d4 */
+	case READ_CCMP: *p = 0xfa420020 | cond << 12 | 5; return 1;  /* x1, x2, #5 */
+	case READ_FCCMP: *p = 0x1e640460 | cond << 12 | 5; return 1; /* d3, d4, #5 */
+	case READ_ADC: *p = 0x9a1f0020; return 1;		     /* x0 = x1 + C */
+	default:
+		*p++ = 0x54000060 | cond; /* b.cond +12 */
+		*p++ = 0xaa0203e0;	  /* mov x0, x2 */
+		*p++ = 0x14000002;	  /* b +8 */
+		*p++ = 0xaa0103e0;	  /* mov x0, x1 */
+		return 4;
+	}
+}
+
+static void check_reader(unsigned kind, unsigned cond, unsigned pair, bool dead)
+{
+	static const u64 one = 0x3ff0000000000000, two = 0x4000000000000000,
+			 nan = 0x7ff8000000000000;
+	static const u32 nzcv_of[] = {8, 6, 2, 3};
+	const u64 first[] = {one, two, two, nan}, second[] = {two, two, one, one};
+	u32 *p = code, nzcv = nzcv_of[pair], after = nzcv;
+	bool hold = cond_true(nzcv, cond);
+	struct dbt_exit ex;
+	u64 got, want;
+
+	*p++ = 0x1e622020; /* fcmp d1, d2 */
+	p += emit_reader(p, kind, cond);
+	if (dead)
+		*p++ = 0xeb1f003f; /* cmp x1, xzr */
+	*p++ = HVC0;
+	code_invalidate_page(vm, GPA(RAM_BASE));
+	cpu->pc = RAM_BASE;
+	cpu->x[0] = 77;
+	cpu->x[1] = 1;
+	cpu->x[2] = 2;
+	memcpy(cpu->v[1], &first[pair], 8);
+	memcpy(cpu->v[2], &second[pair], 8);
+	memcpy(cpu->v[3], &cpu->x[1], 8);
+	memcpy(cpu->v[4], &cpu->x[2], 8);
+	assert_int_equal(dbt_vcpu_run(cpu, &ex), DBT_EXIT_HVC);
+	memcpy(&got, kind == READ_FCSEL ? cpu->v[0] : (u8 *)&cpu->x[0], 8);
+	switch (kind) {
+	case READ_CSET: want = hold; break;
+	case READ_CSETM: want = hold ? ~0ull : 0; break;
+	case READ_ADC: want = 1 + (nzcv >> 1 & 1); break;
+	case READ_CCMP:
+	case READ_FCCMP:
+		want = 77;
+		after = hold ? 8 : 5; /* less */
+		break;
+	default: want = hold ? 1 : 2; break;
+	}
+	if (dead)
+		after = 2;
+	if (got != want || cpu_nzcv_get(cpu) != after)
+		fail_msg("reader %u cond %u nzcv %u dead %d: want %llx nzcv %x, got %llx nzcv %x",
+			 kind, cond, nzcv, dead, (unsigned long long)want, after,
+			 (unsigned long long)got, cpu_nzcv_get(cpu));
+}
+
+/* Flags of a comparison stay in EFLAGS: all that may read them next. */
+static void test_fcmp_readers(void **state)
+{
+	(void)state;
+	dbt_vcpu_reset(cpu, RAM_BASE, 0);
+	cpu->sys.cpacr_el1 = 3u << 20;
+	for (unsigned kind = 0; kind < READ_NUM; kind++)
+		for (unsigned cond = 0; cond < 16; cond++)
+			for (unsigned i = 0; i < 8; i++)
+				if (cond < 14 || (kind != READ_CSET && kind != READ_CSETM))
+					check_reader(kind, cond, i & 3, i & 4);
+}
+
 static int set_up_baseline(void **state)
 {
 	host_features_mask = 0;
@@ -272,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_el0, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_el1, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fcmp_readers, set_up, tear_down),
 		{"test_el0_baseline", test_el0, set_up_baseline, tear_down_baseline, NULL},
 		{"test_el1_baseline", test_el1, set_up_baseline, tear_down_baseline, NULL},
 	};

@@ -242,7 +242,7 @@ static void smp_guest(struct dbt_vcpu *cpu, struct dbt_exit *e)
 		secondary(cpu, e);
 		return;
 	}
-	switch (cpu->step) {
+	switch ((unsigned)cpu->step) {
 	case 0:
 		guest_store(cpu, MAP_GICD, 4, 2);
 		call(e, cpu, 0xc4000003, 1, MAP_RAM + 0x1000, 77);

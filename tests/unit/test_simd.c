@@ -24,12 +24,16 @@
 #define WORDS	 24 /* instructions per pattern */
 #define STATES	 12 /* register states each runs on */
 #define HVC	 0xd4000002u
+#define SVC	 0xd4000001u
+#define EL0T	 0x3c0u
+#define EL1H	 0x3c5u
 
 static struct dbt_vm *vm;
 static struct dbt_vcpu *cpu;
 static u8 *ram;
 static u64 next_code;
-static unsigned n_inline, n_helper;
+static unsigned n_inline, n_helper, crowded;
+static bool at_el0; /* where vector registers may live in host registers */
 
 static int start(void)
 {
@@ -55,7 +59,7 @@ static void stop(void)
 
 static u64 place_code(u32 raw)
 {
-	u32 code[2] = {raw, HVC};
+	u32 code[2] = {raw, at_el0 ? SVC : HVC};
 	u64 at = next_code;
 
 	memcpy(ram + (at - RAM), code, 8);
@@ -86,17 +90,22 @@ static void state_from_cpu(struct simd_record *r)
 static void run_translated(struct simd_record *r, u64 at)
 {
 	struct dbt_exit e;
+	u64 end;
 
+	assert_int_equal(cpu_pstate_set(cpu, at_el0 ? EL0T : EL1H), 0);
 	cpu->pc = at;
+	cpu->sys.elr_el1 = 0;
 	cpu->sys.vbar_el1 = VECTORS;
 	cpu->sys.cpacr_el1 = 3u << 20; /* no FP trap */
 	state_to_cpu(r);
 	assert_int_equal(dbt_vcpu_run(cpu, &e), DBT_EXIT_HVC);
-	if (cpu->pc != at + 8)
+	/* At EL0 the SVC ends in the vector's HVC. */
+	end = at_el0 && cpu->pc == VECTORS + 0x404 ? cpu->sys.elr_el1 : cpu->pc;
+	if (end != at + 8)
 		print_error("%08x: exception, ESR %llx FAR %llx\n", r->raw,
 			    (unsigned long long)cpu->sys.esr_el1,
 			    (unsigned long long)cpu->sys.far_el1);
-	assert_int_equal(cpu->pc, at + 8);
+	assert_int_equal(end, at + 8);
 	state_from_cpu(r);
 }
 
@@ -109,6 +118,47 @@ static void run_helper(struct simd_record *r, u64 at)
 	state_from_cpu(r);
 }
 
+/*
+ * Scratch vector registers an operation needs while `live` temporaries exist, when no guest
+ * register is in a host register that the operation can name.
+ */
+static unsigned scratch_needed(const struct hir *h, unsigned live)
+{
+	const struct hir_opnd *o[] = {&h->a, &h->b, &h->c};
+	unsigned n = live + (h->d.kind == H_V);
+
+	for (unsigned k = 0; k < 3; k++)
+		n += o[k]->kind == H_V || (k != 1 && o[k]->kind == H_CONST);
+	return n;
+}
+
+static unsigned max_scratch(const struct hir_buf *b)
+{
+	unsigned most = 0, first[256], last[256];
+
+	for (unsigned t = 0; t < 256; t++)
+		first[t] = ~0u, last[t] = 0;
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct hir_opnd *o[] = {&b->op[i].d, &b->op[i].a, &b->op[i].b, &b->op[i].c};
+
+		for (unsigned k = 0; k < 4; k++)
+			if (o[k]->kind == H_W) {
+				last[o[k]->reg] = i;
+				if (first[o[k]->reg] == ~0u)
+					first[o[k]->reg] = i;
+			}
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		unsigned live = 0, need;
+
+		for (unsigned t = 0; t < 256; t++)
+			live += first[t] <= i && i <= last[t];
+		need = scratch_needed(&b->op[i], live);
+		most = need > most ? need : most;
+	}
+	return most;
+}
+
 static bool built_inline(u32 raw)
 {
 	struct tr *tr = calloc(1, sizeof(*tr));
@@ -119,6 +169,11 @@ static bool built_inline(u32 raw)
 	assert_int_equal(build_simd(tr, &tr->insn[0]), 0);
 	for (unsigned i = 0; i < tr->hir.n; i++)
 		inl &= tr->hir.op[i].op != HIR_HELPER;
+	if (max_scratch(&tr->hir) > 7) {
+		print_error("%s needs %u scratch registers\n", a64_op_name(tr->insn[0].op),
+			    max_scratch(&tr->hir));
+		crowded++;
+	}
 	free(tr);
 	return inl;
 }
@@ -191,12 +246,13 @@ static unsigned check_word(const struct simd_pattern *p, const struct simd_recor
 	return bad;
 }
 
-static void check_all(u32 features, u64 seed)
+static void check_all(u32 features, bool el0, u64 seed)
 {
 	struct simd_rng rng = {seed};
 	unsigned bad = 0, words = 0;
 
 	host_features_mask = features;
+	at_el0 = el0;
 	assert_int_equal(start(), 0);
 	n_inline = n_helper = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(simd_patterns); i++) {
@@ -227,16 +283,27 @@ static void check_all(u32 features, u64 seed)
 	host_features_mask = ~0u;
 	assert_true(words > 1000 && n_inline > words / 2);
 	assert_int_equal(bad, 0);
+	assert_int_equal(crowded, 0);
 }
 
 static void all_features(void **state)
 {
-	check_all(~0u, 1);
+	check_all(~0u, false, 1);
+}
+
+static void all_features_el0(void **state)
+{
+	check_all(~0u, true, 3);
+}
+
+static void baseline_el0(void **state)
+{
+	check_all(0, true, 4);
 }
 
 static void baseline(void **state)
 {
-	check_all(0, 2);
+	check_all(0, false, 2);
 }
 
 int main(void)
@@ -244,6 +311,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_features),
 		cmocka_unit_test(baseline),
+		cmocka_unit_test(all_features_el0),
+		cmocka_unit_test(baseline_el0),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

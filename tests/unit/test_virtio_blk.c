@@ -496,6 +496,58 @@ static void test_image_truncated(void **state)
 	assert_int_equal(request(&f->g, VIRTIO_BLK_T_IN, 0, BUF, 512, true, NULL), 0);
 }
 
+struct flipper {
+	u8 *header;
+	_Atomic bool stop;
+};
+
+static void *flip_header(void *arg)
+{
+	struct flipper *f = arg;
+	volatile u64 *sector = (volatile u64 *)(void *)(f->header + 8);
+
+	while (!f->stop) {
+		*sector = 1ull << 55;
+		*sector = 7;
+		*sector = ~0ull;
+		*sector = SECTORS - 1;
+	}
+	return NULL;
+}
+
+/*
+ * The guest rewrites the header while the device works. It is read once: what was checked is what
+ * is done, so a read gives sector 7, the last one, or an error, and never anything else.
+ */
+static void test_header_rewritten(void **state)
+{
+	struct fixture *f = *state;
+	struct flipper fl;
+	pthread_t t;
+
+	create(f, (struct virtio_blk_params){0});
+	vg_bring_up(&f->g, FLUSH, 1);
+	put_header(&f->g, VIRTIO_BLK_T_IN, 0);
+	fl = (struct flipper){.header = vg_ptr(&f->g, HDR)};
+	assert_int_equal(pthread_create(&t, NULL, flip_header, &fl), 0);
+	for (unsigned i = 0; i < 300; i++) {
+		const struct vg_seg seg[] = {{HDR, 16, false}, {BUF, 512, true}, {STATUS, 1, true}};
+		u8 *buf = vg_ptr(&f->g, BUF), status;
+
+		buf[0] = buf[511] = 0xcc;
+		vg_submit(&f->g, 0, seg, 3);
+		vg_wait_used(&f->g, 0, NULL);
+		status = *(u8 *)vg_ptr(&f->g, STATUS);
+		assert_int_equal(buf[0], buf[511]);
+		if (status == VIRTIO_BLK_S_OK)
+			assert_true(buf[0] == 7 || buf[0] == SECTORS - 1);
+		else
+			assert_int_equal(buf[0], 0xcc);
+	}
+	fl.stop = true;
+	pthread_join(t, NULL);
+}
+
 /* --- Construction ----------------------------------------------------------------------------- */
 
 static int try_create(struct fixture *f, struct virtio_blk_params p, const char **err)
@@ -588,7 +640,8 @@ int main(void)
 		T(test_readonly),	 T(test_sector_arithmetic),
 		T(test_wipe_checks),	 T(test_unknown_type),
 		T(test_malformed),	 T(test_direction),
-		T(test_image_truncated), T(test_create_errors),
+		T(test_image_truncated),
+		T(test_header_rewritten), T(test_create_errors),
 		T(test_locked),		 T(test_sandboxed),
 	};
 

@@ -2,7 +2,9 @@
 /* The transport's registers and state machine, with an echo device behind them. */
 #include "tests/unit/virtio_guest.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "devices/virtio/virtio.h"
 
@@ -548,6 +550,37 @@ static void test_event_index_end_to_end(void **state)
 	assert_int_equal(g->rises, 1);
 }
 
+/* Whatever a guest does wrong, and however often: a few lines a second, and a count. */
+static void test_log_not_flooded(void **state)
+{
+	struct vg *g = *state;
+	int fds[2], err = dup(2);
+	unsigned lines = 0;
+	static char text[1 << 16];
+	u64 val, errors = virtio_from_device(g->dev)->stats.guest_errors;
+	ssize_t n;
+
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	dup2(fds[1], 2);
+	for (unsigned i = 0; i < 5000; i++)
+		g->dev->ops->mmio_read(g->dev, 1, 4, &val);
+	for (unsigned i = 0; i < 50; i++) {
+		vg_bring_up(g, 0, 1);
+		vg_make_avail(&g->q[0], 0xffff);
+		vg_kick(g, 0);
+		vg_wait_broken(g);
+	}
+	dup2(err, 2);
+	n = read(fds[0], text, sizeof(text) - 1);
+	for (ssize_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	close(fds[0]);
+	close(fds[1]);
+	close(err);
+	assert_in_range(lines, 1, 60);
+	assert_int_equal(virtio_from_device(g->dev)->stats.guest_errors - errors, 50);
+}
+
 /* --- Pause, save, load ------------------------------------------------------------------------ */
 
 static void test_pause(void **state)
@@ -660,6 +693,7 @@ int main(void)
 		T(test_reset_drains),
 		T(test_concurrent_vcpus),
 		T(test_event_index_end_to_end),
+		T(test_log_not_flooded),
 		T(test_pause),
 		T(test_save_load),
 		T(test_load_hostile),

@@ -10,15 +10,16 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 suite=${GUEST_SUITE:-bookworm}
 
 # The addresses of the host's apt sources, deb822 (URIs:) or one-line (deb [options] URI suite ...).
+etc=${APT_ETC:-/etc/apt}
 host_uris() {
-	cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+	cat "$etc"/sources.list.d/*.sources "$etc"/sources.list "$etc"/sources.list.d/*.list 2>/dev/null |
 		sed -n 's/^URIs:[ \t]*\([^ \t]*\).*/\1/p; s/^deb[ \t]\+\(\[[^]]*\][ \t]*\)\?\([^ \t]*\)[ \t].*/\2/p' |
 		sed 's:/*$::' || true
 }
 mirror=$(host_uris | grep '/debian$' | head -n 1 || true)
 security=$(host_uris | grep '/debian-security$' | head -n 1 || true)
 if [ -z "$mirror" ]; then
-	echo "apt.sh: no Debian archive (an address that ends in /debian) in /etc/apt/sources.list*" >&2
+	echo "apt.sh: no Debian archive (an address that ends in /debian) in $etc/sources.list*" >&2
 	exit 1
 fi
 if [ "${1:-}" = --mirror ]; then

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tests of the project's own tools: the test runner, set-up, private apt, initramfs. Prints TAP."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+TESTS = []
+
+
+def test(f):
+    TESTS.append(f)
+    return f
+
+
+def run(*argv, **kw):
+    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=TOP, **kw)
+
+
+def script(tmp, name, text):
+    path = os.path.join(tmp, name)
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\n" + text)
+    os.chmod(path, 0o755)
+    return path
+
+
+def runner(tmp, text, *args):
+    return run(sys.executable, "tests/run.py", *args, "--parallel", script(tmp, "t", text))
+
+
+@test
+def runner_counts(tmp):
+    r = runner(tmp, "echo 1..4; echo ok 1 - a; echo ok 2; echo 'ok 3 - c # SKIP no'; echo not ok 4 - d; exit 1")
+    assert r.stdout.endswith("\n2 passed, 1 failed\n") and r.returncode == 1, r.stdout
+
+
+@test
+def runner_passes(tmp):
+    r = runner(tmp, "echo 1..1; echo ok 1")
+    assert r.stdout.endswith("\n1 passed, 0 failed\n") and r.returncode == 0, r.stdout
+
+
+@test
+def runner_sees_what_no_result_tells(tmp):
+    for text, why in (("echo ok 1; kill -SEGV $$", "SIGSEGV"), ("echo ok 1; exit 3", "exit status 3"),
+                      ("echo 1..2; echo ok 1", "1 results, 2 planned"), ("true", "reported no test")):
+        r = runner(tmp, text)
+        assert why in r.stdout and re.search(r"\n\d passed, 1 failed\n$", r.stdout) and r.returncode == 1, r.stdout
+
+
+@test
+def runner_ends_what_hangs(tmp):
+    r = run(sys.executable, "tests/run.py", "--timeout", "1", "--serial", script(tmp, "t", "echo ok 1; sleep 100"))
+    assert "did not end" in r.stdout and r.stdout.endswith("\n1 passed, 1 failed\n"), r.stdout
+
+
+@test
+def tap_wraps_commands(tmp):
+    good, bad = run("tests/tap.sh", "x", "echo", "ok 7"), run("tests/tap.sh", "x", "sh", "-c", "exit 4")
+    assert good.stdout == "1..1\n# ok 7\nok 1 - x\n" and good.returncode == 0, good.stdout
+    assert bad.stdout == "1..1\nnot ok 1 - x (status 4)\n" and bad.returncode == 4, bad.stdout
+
+
+def fake_setup(tmp, uid, installed):
+    """setup.sh with a dpkg-query that knows `installed`, an id that says `uid`, an apt-get that tells its arguments"""
+    script(tmp, "dpkg-query", "printf 'installed %s\\n' " + " ".join(installed) + "\n")
+    script(tmp, "id", f"echo {uid}\n")
+    script(tmp, "apt-get", f"echo apt-get \"$@\" >>{tmp}/calls\n")
+    return run("tools/setup.sh", env=dict(os.environ, PATH=f"{tmp}:{os.environ['PATH']}"))
+
+
+@test
+def setup_has_nothing_to_do(tmp):
+    r = fake_setup(tmp, 1000, run("tools/setup.sh", "--list").stdout.split())
+    assert r.returncode == 0 and not os.path.exists(f"{tmp}/calls"), r.stdout
+
+
+@test
+def setup_without_root_prints_one_command(tmp):
+    packages = run("tools/setup.sh", "--list").stdout.split()
+    r = fake_setup(tmp, 1000, packages[2:])
+    lines = [l for l in r.stdout.splitlines() if "apt-get" in l]
+    assert r.returncode == 1 and len(lines) == 1 and lines[0].split()[-2:] == packages[:2], r.stdout
+    assert not os.path.exists(f"{tmp}/calls")
+
+
+@test
+def setup_installs_only_what_is_missing(tmp):
+    packages = run("tools/setup.sh", "--list").stdout.split()
+    r = fake_setup(tmp, 0, packages[1:])
+    with open(f"{tmp}/calls") as f:
+        calls = [l.split() for l in f if " install " in l]
+    # the fake installs nothing: it is told that this is still missing
+    assert r.returncode == 1 and "still missing" in r.stdout, r.stdout
+    assert [c for c in calls[0] if c in packages] == packages[:1], calls
+
+
+@test
+def apt_takes_the_hosts_mirror(tmp):
+    for text, wanted in (
+            ("deb http://a.test/debian/ bookworm main\n", ["http://a.test/debian", "http://a.test/debian-security"]),
+            ("deb [arch=amd64 signed-by=/x] http://a.test/debian bookworm main\n"
+             "deb http://s.test/debian-security bookworm-security main\n",
+             ["http://a.test/debian", "http://s.test/debian-security"]),
+            ("Types: deb\nURIs: https://b.test/debian\nSuites: bookworm\n",
+             ["https://b.test/debian", "https://b.test/debian-security"])):
+        os.makedirs(f"{tmp}/apt/sources.list.d", exist_ok=True)
+        name = "sources.list" if text.startswith("deb") else "sources.list.d/debian.sources"
+        with open(f"{tmp}/apt/{name}", "w") as f:
+            f.write(text)
+        r = run("tools/guest/apt.sh", "--mirror", env=dict(os.environ, APT_ETC=f"{tmp}/apt"))
+        assert r.stdout.split() == wanted, r.stdout
+        shutil.rmtree(f"{tmp}/apt")
+    os.makedirs(f"{tmp}/apt")
+    r = run("tools/guest/apt.sh", "--mirror", env=dict(os.environ, APT_ETC=f"{tmp}/apt"))
+    assert r.returncode == 1 and "no Debian archive" in r.stdout, r.stdout
+
+
+@test
+def initramfs_orders_modules_and_repeats(tmp):
+    kernel = f"{tmp}/k/lib/modules/6.0/kernel"
+    os.makedirs(kernel)
+    for name, deps in (("top", "middle-one"), ("middle-one", "low,built"), ("low", "")):
+        with open(f"{kernel}/{name}.ko", "wb") as f:
+            f.write(b"\x7fELF\0depends=" + deps.encode() + b"\0")
+    with open(f"{tmp}/k/lib/modules/6.0/modules.builtin", "w") as f:
+        f.write("kernel/built.ko\n")
+    with open(f"{tmp}/list", "w") as f:
+        f.write("top # comment\nlow\n")
+    images = []
+    for i in range(2):
+        r = run(sys.executable, "tools/guest/initramfs.py", "--busybox", "/bin/true", "--kernel", f"{tmp}/k", "--modules",
+                f"{tmp}/list", "-o", f"{tmp}/{i}")
+        assert r.returncode == 0, r.stdout
+        with open(f"{tmp}/{i}", "rb") as f:
+            images.append(f.read())
+    assert images[0] == images[1] and b"low.ko\nmiddle_one.ko\ntop.ko\n" in images[0]
+    with open(f"{tmp}/list", "w") as f:
+        f.write("nowhere\n")
+    r = run(sys.executable, "tools/guest/initramfs.py", "--busybox", "/bin/true", "--kernel", f"{tmp}/k", "--modules",
+            f"{tmp}/list", "-o", f"{tmp}/2")
+    assert r.returncode == 1 and "nowhere" in r.stdout and not os.path.exists(f"{tmp}/2"), r.stdout
+
+
+@test
+def help_lists_every_target(tmp):
+    r = run("make", "help")
+    for target in "run test guest bench asan ubsan tsan format lint install setup".split():
+        assert re.search(rf"^  {target} ", r.stdout, re.M), f"no {target} in make help:\n{r.stdout}"
+
+
+@test
+def install_and_uninstall(tmp):
+    if not os.path.exists(os.path.join(TOP, os.environ.get("BUILD", "build"), "armature")):
+        return "SKIP not built"
+    r = run("make", "install", f"DESTDIR={tmp}", "PREFIX=/opt/a")
+    assert r.returncode == 0, r.stdout
+    assert os.access(f"{tmp}/opt/a/bin/armature", os.X_OK) and os.path.exists(f"{tmp}/opt/a/share/man/man1/armature.1")
+    r = run("make", "uninstall", f"DESTDIR={tmp}", "PREFIX=/opt/a")
+    left = [f for _, _, files in os.walk(tmp) for f in files]
+    assert r.returncode == 0 and not left, left
+    return None
+
+
+def main():
+    # the makefile that runs this would pass its own flags on
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(name, None)
+    print(f"1..{len(TESTS)}", flush=True)
+    bad = 0
+    for i, f in enumerate(TESTS, 1):
+        with tempfile.TemporaryDirectory(prefix="armature-tools-") as tmp:
+            try:
+                skip = f(tmp)
+                print(f"ok {i} - {f.__name__}" + (f" # {skip}" if skip else ""), flush=True)
+            except Exception:
+                bad += 1
+                print(f"not ok {i} - {f.__name__}\n# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
+    return 1 if bad else 0
+
+
+sys.exit(main())
