@@ -258,6 +258,9 @@ struct tr {
 	bool single;	  /* variant: one instruction at a time, no hoisting, no multi-instruction rules */
 	bool ended;	  /* a block-ending op was emitted */
 	struct dbt_vm *vm;
+	u8 *code;		    /* BLOCK_ROOM bytes of code cache to encode into ... */
+	u8 *code_end;		    /* ... and how far placement got */
+	unsigned n_rule, n_builder; /* instructions by rules, by builders */
 };
 
 #define TR_MODE_EL1	 BIT(0)

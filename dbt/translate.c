@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dbt/translate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,10 +117,10 @@ static int build_one(struct tr *tr)
 static void build_block(struct tr *tr)
 {
 	enum dbt_rules_mode rules = tr->vm->cfg.rules;
-	struct dbt_vm *vm = tr->vm;
 
 	hconst_reset();
 	tr->hir.n = 0;
+	tr->n_rule = tr->n_builder = 0;
 	tr->ended = false;
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {
 		unsigned start = tr->hir.n, k = 0;
@@ -129,10 +130,10 @@ static void build_block(struct tr *tr)
 		if (rules != DBT_RULES_NONE)
 			k = rules_apply(tr);
 		if (k) {
-			vm->stats.insns_by_rule += k;
+			tr->n_rule += k;
 		} else {
 			k = 1;
-			vm->stats.insns_by_builder++;
+			tr->n_builder++;
 			if (build_one(tr)) {
 				tr->hir.n = start;
 				hir_helper_end(&tr->hir, helper_undef, tr->insn[tr->i].raw);
@@ -144,7 +145,6 @@ static void build_block(struct tr *tr)
 			tr->n = tr->i;
 			return;
 		}
-		vm->op_uses[tr->insn[tr->i].op]++;
 		tr->span[tr->i] = (u8)k;
 		tr->i += k;
 	}
@@ -185,28 +185,20 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
-static _Thread_local struct tr *tr_buf;
-
-struct block *dbt_translate(struct dbt_vm *vm, struct code_page *page, u32 off, bool single)
+/* Without the lock: HIR and code of the block at page offset `off`, the longest that can be had. */
+static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 {
-	const u32 *code = (const u32 *)dbt_ram_ptr(vm, page->gpa, PAGE_SIZE);
-	struct tr *tr = tr_buf;
+	const u32 *code = (const u32 *)dbt_ram_ptr(tr->vm, page->gpa, PAGE_SIZE);
 	struct block *b = NULL;
 	const char *why = NULL;
 	unsigned max = MAX_INSNS;
-	u64 t0 = now_ns();
 
-	if (!tr && !(tr = tr_buf = malloc(sizeof(*tr))))
-		return NULL;
+	tr->page_off = off;
 	while (max && !b) {
-		tr->vm = vm;
-		tr->page_off = off;
-		tr->mode = page->mode;
-		tr->single = single;
 		decode_block(tr, code, max);
 		analyse_flags(tr, code);
 		build_block(tr);
-		b = tr->n ? place_block(vm, tr, page, &why) : NULL;
+		b = tr->n ? place_block(tr->vm, tr, page, &why) : NULL;
 		if (!b) {
 			if (why && log_topics)
 				log_print("cannot place block at %llx+%x (%u instructions): %s\n",
@@ -215,23 +207,92 @@ struct block *dbt_translate(struct dbt_vm *vm, struct code_page *page, u32 off, 
 			max = (tr->n ? tr->n : max) / 2;
 		}
 	}
-	if (!b) {
+	if (!b)
 		error_report("translation of %08x at guest physical %llx failed: %s", code[off / 4],
 			     (unsigned long long)page->gpa + off, why ? why : "too long");
-		return NULL;
-	}
-	if (log_topics & (LOG_IN | LOG_HIR | LOG_OUT))
+	else if (log_topics & (LOG_IN | LOG_HIR | LOG_OUT))
 		log_block(tr, page->gpa, b);
-	if (single) {
-		b->next_variant = page->variants;
-		page->variants = b;
-	} else {
-		page->slots[off / 4] = b->host;
-	}
+	return b;
+}
+
+/* Under vm->lock. */
+static void count(struct dbt_vm *vm, const struct tr *tr, const struct block *b, u64 ns)
+{
+	for (unsigned i = 0; i < tr->n; i += tr->span[i] ? tr->span[i] : 1)
+		vm->op_uses[tr->insn[i].op]++;
+	vm->stats.insns_by_rule += tr->n_rule;
+	vm->stats.insns_by_builder += tr->n_builder;
 	vm->stats.blocks_translated++;
 	vm->stats.insns_translated += tr->n;
 	vm->stats.guest_bytes += 4 * tr->n;
 	vm->stats.host_bytes += b->host_end - b->host;
-	vm->stats.translate_ns += now_ns() - t0;
-	return b;
+	vm->stats.translate_ns += ns;
+}
+
+/* Under vm->lock: makes the block known, or finds that it must not be or need not be. */
+static int enter_block(struct tr *tr, struct code_page *page, u32 seq, struct code_space *sp,
+		       struct block *b, u64 ns, u32 *host)
+{
+	struct dbt_vm *vm = tr->vm;
+	u32 off = tr->page_off;
+
+	if (page->seq != seq || sp->chunk->state != CHUNK_USED) {
+		code_end(vm, sp, NULL, NULL);
+		return -EAGAIN;
+	}
+	if (!tr->single && slot_get(page, off) != vm->t_lookup) { /* another vCPU was faster */
+		code_end(vm, sp, NULL, NULL);
+		*host = slot_get(page, off);
+		return 0;
+	}
+	code_end(vm, sp, b, tr->code_end);
+	count(vm, tr, b, ns);
+	*host = b->host;
+	if (tr->single) {
+		b->next_variant = page->variants;
+		page->variants = b;
+	} else {
+		slot_set(page, off, b->host);
+	}
+	return 0;
+}
+
+static _Thread_local struct tr *tr_buf;
+
+int dbt_translate(struct dbt_vcpu *cpu, struct code_page *page, u32 off, bool single, u32 *host)
+{
+	struct dbt_vm *vm = cpu->vm;
+	struct code_space sp;
+	struct tr *tr = tr_buf;
+	struct block *b;
+	u64 t0 = now_ns();
+	u32 seq;
+	int r;
+
+	if (!tr && !(tr = tr_buf = malloc(sizeof(*tr))))
+		return -ENOMEM;
+	pthread_mutex_lock(&vm->lock);
+	r = code_begin(cpu, &sp);
+	seq = page->seq;
+	if (!r && page->dead) {
+		code_end(vm, &sp, NULL, NULL);
+		r = -EAGAIN;
+	}
+	pthread_mutex_unlock(&vm->lock);
+	if (r == -EAGAIN)
+		code_wait(cpu);
+	if (r)
+		return r;
+	tr->vm = vm;
+	tr->mode = page->mode;
+	tr->single = single;
+	tr->code = sp.rw;
+	b = translate(tr, page, off);
+	pthread_mutex_lock(&vm->lock);
+	if (b)
+		r = enter_block(tr, page, seq, &sp, b, now_ns() - t0, host);
+	else
+		code_end(vm, &sp, NULL, NULL);
+	pthread_mutex_unlock(&vm->lock);
+	return b ? r : -EINVAL;
 }

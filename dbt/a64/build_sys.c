@@ -43,6 +43,18 @@ static int msr(struct tr *tr, const struct a64_insn *in)
 	return 0;
 }
 
+/* After TLBI and IC it waits until no other vCPU uses what they dropped. */
+static int dsb(struct tr *tr, const struct a64_insn *in)
+{
+	struct hir *h = hir_emit(&tr->hir, HIR_BAILNZ, 4, hnone(),
+				 hstate(offsetof(struct dbt_vcpu, dsb_pending)), hnone());
+
+	h->fn = helper_dsb;
+	h->raw = in->raw;
+	hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone());
+	return 0;
+}
+
 int build_sys(struct tr *tr, const struct a64_insn *in)
 {
 	switch (in->op) {
@@ -60,7 +72,7 @@ int build_sys(struct tr *tr, const struct a64_insn *in)
 		if ((in->imm & 3) == 3)
 			hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone());
 		return 0;
-	case A64_DSB: hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone()); return 0;
+	case A64_DSB: return dsb(tr, in);
 	case A64_CLREX: hir_helper(&tr->hir, helper_clrex, in->raw); return 0;
 	case A64_MRS: return mrs(tr, in);
 	case A64_MSR_reg: return msr(tr, in);

@@ -201,7 +201,7 @@ int set_fpsr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 static int regime_changed(struct dbt_vcpu *cpu, bool mmu_was_on)
 {
 	if (mmu_was_on)
-		view_tlbi_all(cpu->vm);
+		view_tlbi_all(cpu);
 	view_switch(cpu);
 	return HELPER_JUMP;
 }

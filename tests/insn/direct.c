@@ -292,7 +292,7 @@ static void run_cases(void)
 			used[cases[end].slot] = true;
 			slot_write(&cases[end++]);
 		}
-		code_invalidate_all(vm);
+		code_invalidate_all(vcpu);
 		for (; sh->next < end; sh->next++) {
 			const struct insn_case *c = &cases[sh->next];
 			struct dbt_exit ex = {0};
