@@ -31,6 +31,7 @@ struct gen {
 	u8 pool[5];
 	bool use_pool, sequence;
 	u32 written;	/* general registers that earlier words of the sequence write */
+	bool monitor;	/* a load-exclusive went before: no store-exclusive but its own */
 	bool code_ptr;	/* some of them may hold an address in the code */
 	bool known[32]; /* register is WIN_BASE + off[] here, 31: SP */
 	long off[32];
