@@ -250,9 +250,11 @@ struct tr {
 	struct a64_insn insn[64];
 	u8 nzcv_live[64]; /* NZCV may be read after instruction i before it is redefined */
 	bool live_taken, live_next; /* NZCV on the two edges of a final conditional branch */
+	u16 rule[64];	  /* rule id + 1 of the rule that covers instructions i.., 0: a builder's */
 	u8 span[64];	  /* guest instructions that the operations with insn index i stand for */
 	unsigned n;	  /* decoded instructions */
 	unsigned i;	  /* the one being built */
+	u64 page_va;	  /* where this vCPU sees the page, for logs only */
 	u32 page_off;	  /* byte offset of insn[0] in its page */
 	u32 mode;	  /* TR_MODE_*: part of the code page's key */
 	bool single;	  /* variant: one instruction at a time, no hoisting, no multi-instruction rules */

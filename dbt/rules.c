@@ -93,6 +93,7 @@ static inline unsigned try_bucket(struct tr *tr, const struct a64_insn *g, struc
 			continue;
 		n = rule_fns[id](tr, g);
 		if (n) {
+			tr->rule[tr->i] = (u16)(id + 1);
 			if (tr->vm->rule_uses) /* other vCPUs translate too; a lost count does no
 						  harm */
 				__atomic_store_n(

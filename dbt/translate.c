@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "dbt/a64/helpers_fp.h"
+#include "dbt/rules.h"
 
 #define MAX_INSNS      48
 #define LIVENESS_DEPTH 24 /* instructions looked at behind the block */
@@ -30,7 +31,8 @@ static bool flags_live_at(const u32 *code, s64 off, unsigned depth)
 			off += in.imm;
 			continue;
 		}
-		if (in.op == A64_CBZ || in.op == A64_CBNZ || in.op == A64_TBZ || in.op == A64_TBNZ) {
+		if (in.op == A64_CBZ || in.op == A64_CBNZ || in.op == A64_TBZ ||
+		    in.op == A64_TBNZ) {
 			if (flags_live_at(code, off + in.imm, depth / 2))
 				return true;
 			depth = depth / 2 + 1;
@@ -113,6 +115,24 @@ static int build_one(struct tr *tr)
 	return build_sys(tr, in);
 }
 
+/* Ends the block with an undefined-instruction exception at instruction tr->i. */
+static void emit_undef(struct tr *tr)
+{
+	hir_helper_end(&tr->hir, helper_undef, tr->insn[tr->i].raw);
+	tr->ended = true;
+}
+
+/* The whole block is one undefined instruction. */
+static void undef_block(struct tr *tr)
+{
+	hconst_reset();
+	tr->hir.n = tr->hir.insn = tr->i = 0;
+	tr->n_rule = 0;
+	tr->n_builder = tr->n = tr->span[0] = 1;
+	tr->rule[0] = 0;
+	emit_undef(tr);
+}
+
 /* Emits HIR for the decoded instructions; shortens tr->n where something ends the block early. */
 static void build_block(struct tr *tr)
 {
@@ -125,6 +145,7 @@ static void build_block(struct tr *tr)
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {
 		unsigned start = tr->hir.n, k = 0;
 
+		tr->rule[tr->i] = 0;
 		tr->hir.insn = tr->i;
 		tr->hir.ntmp = tr->hir.nvtmp = 0;
 		if (rules != DBT_RULES_NONE)
@@ -136,8 +157,7 @@ static void build_block(struct tr *tr)
 			tr->n_builder++;
 			if (build_one(tr)) {
 				tr->hir.n = start;
-				hir_helper_end(&tr->hir, helper_undef, tr->insn[tr->i].raw);
-				tr->ended = true;
+				emit_undef(tr);
 			}
 		}
 		if (tr->hir.n >= HIR_MAX - 1) { /* does not fit: end before this one */
@@ -151,16 +171,37 @@ static void build_block(struct tr *tr)
 	tr->n = tr->i;
 }
 
-static void log_block(struct tr *tr, u64 gpa, const struct block *b)
+static bool in_log_range(const struct tr *tr)
+{
+	u64 lo = tr->page_va + tr->page_off, hi = lo + 4 * tr->n - 1;
+
+	return lo <= log_addr_hi && hi >= log_addr_lo;
+}
+
+static void log_block(struct tr *tr, const struct block *b)
 {
 	char buf[256];
 
+	if (!in_log_range(tr))
+		return;
+
 	if (log_on(LOG_IN))
 		for (unsigned i = 0; i < tr->n; i++) {
-			a64_disas(&tr->insn[i], gpa + tr->page_off + 4 * i, buf, sizeof(buf));
+			a64_disas(&tr->insn[i], tr->page_va + tr->page_off + 4 * i, buf,
+				  sizeof(buf));
 			log_print("in   %08llx  %08x  %s\n",
-				  (unsigned long long)(gpa + tr->page_off + 4 * i), tr->insn[i].raw,
-				  buf);
+				  (unsigned long long)(tr->page_va + tr->page_off + 4 * i),
+				  tr->insn[i].raw, buf);
+		}
+	if (log_on(LOG_RULES))
+		for (unsigned i = 0; i < tr->n; i += tr->span[i] ? tr->span[i] : 1) {
+			const struct rule_info *r =
+				tr->rule[i] ? &rules_info[tr->rule[i] - 1] : NULL;
+
+			log_print("rule %08llx  %u: %s (%s:%u)\n",
+				  (unsigned long long)(tr->page_va + tr->page_off + 4 * i),
+				  tr->span[i], r ? r->name : "builder", r ? r->file : "dbt/a64",
+				  r ? r->line : 0u);
 		}
 	if (log_on(LOG_HIR))
 		for (unsigned i = 0; i < tr->hir.n; i++) {
@@ -203,15 +244,23 @@ static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 			if (why && log_topics)
 				log_print("cannot place block at %llx+%x (%u instructions): %s\n",
 					  (unsigned long long)page->gpa, off, tr->n, why);
-			log_block(tr, page->gpa, NULL);
+			log_block(tr, NULL);
 			max = (tr->n ? tr->n : max) / 2;
 		}
 	}
-	if (!b)
-		error_report("translation of %08x at guest physical %llx failed: %s", code[off / 4],
-			     (unsigned long long)page->gpa + off, why ? why : "too long");
-	else if (log_topics & (LOG_IN | LOG_HIR | LOG_OUT))
-		log_block(tr, page->gpa, b);
+	if (!b) {
+		/* A hole in placement must not end the machine: the guest sees an undefined
+		 * instruction. */
+		warn_ratelimited("translation of %08x at guest physical %llx failed (%s): UNDEF",
+				 code[off / 4], (unsigned long long)page->gpa + off,
+				 why ? why : "too long");
+		decode_block(tr, code, 1);
+		analyse_flags(tr, code);
+		undef_block(tr);
+		b = place_block(tr->vm, tr, page, &why);
+	}
+	if (b && log_topics & (LOG_IN | LOG_RULES | LOG_HIR | LOG_OUT))
+		log_block(tr, b);
 	return b;
 }
 
@@ -285,6 +334,7 @@ int dbt_translate(struct dbt_vcpu *cpu, struct code_page *page, u32 off, bool si
 		return r;
 	tr->vm = vm;
 	tr->mode = page->mode;
+	tr->page_va = ALIGN_DOWN(cpu->pc, PAGE_SIZE);
 	tr->single = single;
 	tr->code = sp.rw;
 	b = translate(tr, page, off);
