@@ -79,6 +79,8 @@ struct dbt_vcpu {
 	struct dbt_view *low_view;  /* EL1's of the lower half, if it has run code there, or NULL */
 	u64 user_ttbr;		    /* what they were chosen for */
 	u16 user_asid;
+	u32 user_mode;
+	u32 tr_mode; /* TR_MODE_* of the code to run, set by view_switch */
 	unsigned index;
 	unsigned slot; /* in vm->vcpu[] */
 
@@ -130,7 +132,8 @@ void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr);
 void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr);
 
 /* ---- dbt/view.c: the flat tables ---- */
-/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR or PAN: selects views and table bases. */
+/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR, PAN, FPCR.FZ or FPEN: selects views, table
+ * bases and the mode of code. */
 void view_switch(struct dbt_vcpu *cpu);
 /* TLB maintenance by `cpu` on the views of its VM. va: any address in the page. */
 /*

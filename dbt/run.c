@@ -8,6 +8,7 @@
 #include <ucontext.h>
 
 #include "common/log.h"
+#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 #include "dbt/x64/regmap.h"
@@ -18,21 +19,16 @@
 
 static _Thread_local struct dbt_vcpu *current;
 
-u32 cpu_tr_mode(const struct dbt_vcpu *cpu)
+u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
 {
-	u32 m = cpu->ps.el ? TR_MODE_EL1 : 0;
+	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
 
-	if (cpu_fp_trapped(cpu))
-		m |= TR_MODE_FP_TRAP;
-	if (cpu->fpcr & BIT(24))
+	if (cpu->fpcr & FPCR_FZ) {
 		m |= TR_MODE_FZ;
-	if (cpu->fpcr & BIT(25))
-		m |= TR_MODE_DN;
-	if (cpu->fpcr & BIT(19))
-		m |= TR_MODE_FZ16;
-	if (cpu->fpcr & BIT(26))
-		m |= TR_MODE_AHP;
-	return m | (cpu->fpcr >> 22 & 3) << TR_MODE_RM_SHIFT;
+		if (cpu_fpsr_get(cpu) & FPSR_IXC)
+			m |= TR_MODE_IXC;
+	}
+	return m;
 }
 
 /* ---- dispatch ---- */
@@ -62,7 +58,7 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 	u64 e, slot;
 	struct code_page *page;
 	struct walk w;
-	u32 mode = cpu_tr_mode(cpu), seq;
+	u32 mode = cpu->tr_mode, seq;
 
 	if (cpu->ps.el && cpu->view != &vm->flat && !cpu->view->low != !!(cpu->pc & BIT(55)))
 		view_switch(cpu); /* between the kernel's half and an identity map */
@@ -449,6 +445,7 @@ enum dbt_exit_reason dbt_vcpu_run(struct dbt_vcpu *cpu, struct dbt_exit *out)
 	}
 	cpu->exit = out;
 	smp_enter(cpu);
+	view_switch(cpu); /* registers may have been set meanwhile */
 	host = dbt_dispatch(cpu);
 	if (host != cpu->vm->t_leave)
 		cpu->vm->enter(cpu, host);

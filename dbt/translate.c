@@ -94,6 +94,20 @@ static void decode_block(struct tr *tr, const u32 *code, unsigned max)
 	}
 }
 
+/* CPACR_EL1.FPEN traps at EL1 as well where bit 20 is clear. */
+static void check_fp_trap(struct tr *tr, const struct a64_insn *in)
+{
+	struct hir_opnd t = htmp(&tr->hir);
+	struct hir *h;
+
+	hir_emit(&tr->hir, HIR_AND, 4, t, hstate(offsetof(struct dbt_vcpu, sys.cpacr_el1)),
+		 himm(1 << 20));
+	h = hir2(&tr->hir, HIR_BAILZ, 4, hnone(), t);
+	h->fn = helper_fp_trap;
+	h->raw = in->raw;
+	tr->fp_checked = true;
+}
+
 static int build_one(struct tr *tr)
 {
 	const struct a64_insn *in = &tr->insn[tr->i];
@@ -106,10 +120,14 @@ static int build_one(struct tr *tr)
 			tr->ended = true;
 			return 0;
 		}
+		if (tr->mode & TR_MODE_EL1 && !tr->fp_checked)
+			check_fp_trap(tr, in);
 		if (!build_fp(tr, in))
 			return 0;
 		return build_simd(tr, in);
 	}
+	if (a64_op_flags(in->op) & A64F_SYS)
+		tr->fp_checked = false;
 	if (!build_int(tr, in))
 		return 0;
 	return build_sys(tr, in);
@@ -141,7 +159,7 @@ static void build_block(struct tr *tr)
 	hconst_reset();
 	tr->hir.n = 0;
 	tr->n_rule = tr->n_builder = 0;
-	tr->ended = false;
+	tr->ended = tr->fp_checked = false;
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {
 		unsigned start = tr->hir.n, k = 0;
 

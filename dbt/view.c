@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "dbt/hir.h"
 #include "dbt/vm.h"
 
 #define LOG_CAP	  (1u << 20)
@@ -204,14 +205,15 @@ static void unpin(struct dbt_vm *vm, struct dbt_view *v)
  * (create false) where none was made yet: at EL1 Linux passes through pairs of ASID and table that no
  * process has.
  */
-static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, u8 low, bool create)
+static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, u8 low, u32 mode, bool create)
 {
 	struct dbt_view *oldest = NULL;
 
 	for (unsigned i = 0; i < vm->nel0; i++) {
 		struct dbt_view *v = &vm->el0[i];
 
-		if (v->used && v->asid == asid && v->ttbr == ttbr && v->low == low) {
+		if (v->used && v->asid == asid && v->ttbr == ttbr && v->low == low &&
+		    v->mode == mode) {
 			v->stamp = ++vm->view_stamp;
 			v->pins++;
 			return v;
@@ -226,6 +228,7 @@ static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, u8 low, bo
 	oldest->asid = asid;
 	oldest->ttbr = ttbr;
 	oldest->low = low;
+	oldest->mode = mode;
 	oldest->pins = 1;
 	oldest->stamp = ++vm->view_stamp;
 	return oldest;
@@ -237,19 +240,22 @@ static void select_user(struct dbt_vcpu *cpu, bool mmu, bool create)
 	struct dbt_view *v = cpu->user_view;
 	u64 ttbr = cpu->sys.ttbr0_el1 & TTBR_BADDR;
 	u16 asid = mmu ? mmu_asid(cpu) : 0;
+	u32 mode = cpu_el0_mode(cpu);
 
 	if (!mmu && v == &vm->flat)
 		return;
 	if (mmu && v && v != &vm->flat && asid == cpu->user_asid && ttbr == cpu->user_ttbr &&
+	    mode == cpu->user_mode &&
 	    (v != &vm->none || !create))
 		return;
 	pthread_mutex_lock(&vm->view_lock);
 	unpin(vm, cpu->user_view);
 	unpin(vm, cpu->low_view);
 	cpu->low_view = NULL;
-	cpu->user_view = mmu ? choose(vm, asid, ttbr, 0, create) : &vm->flat;
+	cpu->user_view = mmu ? choose(vm, asid, ttbr, 0, mode, create) : &vm->flat;
 	cpu->user_asid = asid;
 	cpu->user_ttbr = ttbr;
+	cpu->user_mode = mode;
 	pthread_mutex_unlock(&vm->view_lock);
 }
 
@@ -262,7 +268,7 @@ static struct dbt_view *select_low(struct dbt_vcpu *cpu)
 	if (!cpu->low_view || cpu->low_view->low != low) {
 		pthread_mutex_lock(&vm->view_lock);
 		unpin(vm, cpu->low_view);
-		cpu->low_view = choose(vm, cpu->user_asid, cpu->user_ttbr, low, true);
+		cpu->low_view = choose(vm, cpu->user_asid, cpu->user_ttbr, low, 0, true);
 		pthread_mutex_unlock(&vm->view_lock);
 	}
 	return cpu->low_view;
@@ -303,6 +309,7 @@ void view_switch(struct dbt_vcpu *cpu)
 		cpu->view = cpu->user_view;
 	else
 		cpu->view = cpu->pc & BIT(55) ? &vm->el1 : select_low(cpu);
+	cpu->tr_mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
 	switch_ret_stack(cpu, old, old_user);
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;

@@ -138,6 +138,7 @@ struct dbt_view {
 	u16 asid;
 	u64 ttbr; /* TTBR0's table: without CnP two vCPUs may use one ASID for different ones */
 	u8 low;	  /* EL1 code running in the lower half: 1, with PAN set 2; else 0 */
+	u32 mode; /* EL0: TR_MODE_* of the code it leads to, which enters other blocks without asking */
 	unsigned pins; /* vCPUs with this user_view or low_view */
 	u64 stamp;
 };
@@ -301,7 +302,7 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu);
 u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off);
 u64 dbt_do_miss(struct dbt_vcpu *cpu);
 u64 dbt_do_gp(struct dbt_vcpu *cpu);
-/* Mode bits for the code the vCPU is about to run. */
-u32 cpu_tr_mode(const struct dbt_vcpu *cpu);
+/* TR_MODE_* of EL0 code under the current FPCR, FPSR and CPACR. */
+u32 cpu_el0_mode(const struct dbt_vcpu *cpu);
 
 #endif
