@@ -399,7 +399,7 @@ static void remap(void *arg)
 	}
 	for (unsigned i = 0; i < 2000; i++) {
 		u8 *old = pages[i & 1], *new = pages[~i & 1];
-		u64 seen;
+		u64 seen, then;
 
 		pte_set(r->pte, 0);
 		r->tlbi(r->va);
@@ -407,9 +407,13 @@ static void remap(void *arg)
 		seen = *(volatile u64 *)(old + 24);
 		for (unsigned k = 0; k < 20; k++)
 			failures += *(volatile u64 *)(old + 24) != seen;
+		then = *(volatile u64 *)(new + 24);
 		pte_set(r->pte, (u64)new | r->attr);
-		for (unsigned k = 0; k < 100 + i % 64 * 8; k++)
+		/* Not before they are at it again, and then at any point of their loop. */
+		for (unsigned k = 0; k < 100000 && *(volatile u64 *)(new + 24) == then; k++)
 			relax();
+		for (volatile unsigned k = 0; k < i % 64 * 4; k++)
+			;
 		failures += *(volatile u64 *)(old + 24) != seen;
 	}
 	store_release(&stop, 1);
@@ -474,7 +478,7 @@ struct smc {
 static void smc(void *arg)
 {
 	const struct smc *s = arg;
-	u32 (*fn)(void) = (u32(*)(void))s->exec;
+	u32 (*fn)(void) = (u32(*)(void))s->exec, calls;
 
 	rendezvous(n_cpus);
 	if (this_cpu()) {
@@ -506,8 +510,11 @@ static void smc(void *arg)
 			sync_code(s->write);
 		}
 		store_release(&code_seq, i);
-		for (unsigned k = 0; k < i % 64 * 8; k++)
+		calls = load_acquire(&code_calls);
+		for (unsigned k = 0; k < 100000 && load_acquire(&code_calls) == calls; k++)
 			relax();
+		for (volatile unsigned k = 0; k < i % 64 * 4; k++)
+			;
 	}
 	store_release(&stop, 1);
 }
