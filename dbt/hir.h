@@ -249,6 +249,7 @@ struct tr {
 	struct hir_buf hir;
 	struct a64_insn insn[64];
 	u8 nzcv_live[64]; /* NZCV may be read after instruction i before it is redefined */
+	bool live_taken, live_next; /* NZCV on the two edges of a final conditional branch */
 	u8 span[64];	  /* guest instructions that the operations with insn index i stand for */
 	unsigned n;	  /* decoded instructions */
 	unsigned i;	  /* the one being built */

@@ -56,14 +56,17 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 	case A64_CBNZ:
 	case A64_TBZ:
 	case A64_TBNZ:
-		live = flags_live_at(code, end, LIVENESS_DEPTH) ||
-		       flags_live_at(code, end - 4 + last->imm, LIVENESS_DEPTH);
+		tr->live_next = flags_live_at(code, end, LIVENESS_DEPTH);
+		tr->live_taken = flags_live_at(code, end - 4 + last->imm, LIVENESS_DEPTH);
+		live = tr->live_next || tr->live_taken;
 		break;
 	default:
 		live = a64_op_flags(last->op) & (A64F_END | A64F_BR) ||
 		       flags_live_at(code, end, LIVENESS_DEPTH);
 		break;
 	}
+	if (tr->vm->cfg.no_flag_liveness)
+		tr->live_next = tr->live_taken = live = true;
 	for (unsigned i = tr->n; i-- > 0;) {
 		u32 f = a64_op_flags(tr->insn[i].op);
 

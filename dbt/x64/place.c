@@ -353,6 +353,14 @@ static bool reads_flags(const struct hir *h)
 	case HIR_BCC:
 	case HIR_HELPER:
 	case HIR_HELPER_END: return true;
+	case HIR_LD: /* what may fault shows NZCV to the handler */
+	case HIR_ST:
+	case HIR_LDV:
+	case HIR_STV:
+	case HIR_CAS:
+	case HIR_ATOMIC:
+	case HIR_LDX:
+	case HIR_STX: return true;
 	default: return false;
 	}
 }

@@ -133,35 +133,40 @@ void place_fallthrough(struct place *p)
 	emit_goto(p, p->tr->page_off + 4 * (s64)p->tr->n, false);
 }
 
-/* Two-way exit on x86 condition cc. EFLAGS are as the condition wants them. */
+/*
+ * Two-way exit on x86 condition cc. EFLAGS are as the condition wants them; where they also hold
+ * NZCV that is in memory nowhere yet, it is saved on the edges that need it only.
+ */
 static void two_way(struct place *p, const struct hir *h, unsigned cc)
 {
 	struct xasm *a = &p->a;
 	s64 taken = h->a.imm, next = p->tr->page_off + 4 * (s64)p->tr->n;
+	bool unsaved = p->fl_eflags && !p->fl_mem, pol_add = p->pol_add;
+	bool save_taken = unsaved && p->tr->live_taken;
 	u8 *skip;
 
-	if (!is_back_edge(p, h, taken) && in_page(taken)) {
+	if (!is_back_edge(p, h, taken) && in_page(taken) && !save_taken) {
 		align_link(p, taken, 2);
 		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
-		emit_goto(p, next, false);
-		return;
+	} else {
+		skip = x_jcc_fwd(a, cc ^ 1);
+		if (save_taken)
+			flags_to_mem(p);
+		emit_goto(p, taken, is_back_edge(p, h, taken));
+		x_patch(a, skip);
+		if (unsaved)
+			flags_defined(p, pol_add); /* as on the way to the branch */
 	}
-	skip = x_jcc_fwd(a, cc ^ 1);
-	emit_goto(p, taken, is_back_edge(p, h, taken));
-	x_patch(a, skip);
+	if (unsaved && p->tr->live_next)
+		flags_to_mem(p);
 	emit_goto(p, next, false);
 }
 
 static void cond_branch(struct place *p, const struct hir *h)
 {
-	unsigned cc;
-
-	if (p->fl_live[p->i])
-		flags_to_mem(p);
 	if (!p->fl_eflags)
 		flags_clobber(p);
-	cc = flags_cond(p, h->cc);
-	two_way(p, h, cc);
+	two_way(p, h, flags_cond(p, h->cc));
 }
 
 static void zero_branch(struct place *p, const struct hir *h)
