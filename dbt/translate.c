@@ -166,7 +166,9 @@ static void build_block(struct tr *tr)
 		tr->rule[tr->i] = 0;
 		tr->hir.insn = tr->i;
 		tr->hir.ntmp = tr->hir.nvtmp = 0;
-		if (rules != DBT_RULES_NONE)
+		/* YIELD is a rule's no-op only where there is nobody to yield to. */
+		if (rules != DBT_RULES_NONE &&
+		    (tr->insn[tr->i].op != A64_YIELD || tr->vm->cfg.max_vcpus < 2))
 			k = rules_apply(tr);
 		if (k) {
 			tr->n_rule += k;

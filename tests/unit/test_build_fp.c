@@ -307,7 +307,7 @@ static void check_reader(unsigned kind, unsigned cond, unsigned pair, bool dead)
 	if (dead)
 		*p++ = 0xeb1f003f; /* cmp x1, xzr */
 	*p++ = HVC0;
-	code_invalidate_page(vm, GPA(RAM_BASE));
+	code_invalidate_page(cpu, GPA(RAM_BASE));
 	cpu->pc = RAM_BASE;
 	cpu->x[0] = 77;
 	cpu->x[1] = 1;
