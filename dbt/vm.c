@@ -30,8 +30,8 @@ static const char *host_missing(void)
 }
 
 /*
- * TSC frequency. The kernel derives BogoMIPS from its own calibration, 2.4 ppm fine at 2 GHz, and reading it costs
- * no time; a measurement of 5 ms is the fall-back.
+ * TSC frequency. The kernel derives BogoMIPS from its own calibration, 2.4 ppm fine at 2 GHz, and
+ * reading it costs no time; a measurement of 5 ms is the fall-back.
  */
 static u64 tsc_hz(void)
 {

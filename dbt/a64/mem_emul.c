@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One load or store instruction done in C: the slow path of the inline checks (MMIO, page crossings,
- * faults, tagged pointers), and the instructions rare enough to live here only. Everything is
- * read before anything is written, so a fault leaves the instruction restartable.
+ * One load or store instruction done in C: the slow path of the inline checks (MMIO, page
+ * crossings, faults, tagged pointers), and the instructions rare enough to live here only.
+ * Everything is read before anything is written, so a fault leaves the instruction restartable.
  */
 #include <errno.h>
 #include <string.h>
@@ -274,7 +274,8 @@ static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool 
 	if (!p)
 		return HELPER_JUMP;
 	if (two && n == 8) {
-		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX */
+		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX
+		 */
 		__asm__ volatile("vmovdqa %1, %%xmm0\n\tvmovdqu %%xmm0, %0"
 				 : "=m"(v)
 				 : "m"(*(u128 *)p)

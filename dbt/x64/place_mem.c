@@ -4,10 +4,11 @@
  *
  *	lea   A, [base+lo]
  *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page
- *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by construction
- *	[add  rdx, st_index]				stores: the second table lies behind the first
- *	mov   rdx, [r15+rdx*8] ; test rdx, rdx ; jz miss
- *	op    [base+rdx+disp]				non-canonical addresses raise #GP here
+ *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by
+ *construction
+ *	[add  rdx, st_index]				stores: the second table lies behind the
+ *first mov   rdx, [r15+rdx*8] ; test rdx, rdx ; jz miss op    [base+rdx+disp]
+ *non-canonical addresses raise #GP here
  */
 #include "dbt/x64/place_internal.h"
 
@@ -17,8 +18,8 @@
 struct group {
 	s32 lo, hi;
 	bool store;
-	unsigned count;	 /* accesses covered */
-	bool one_insn;	 /* all of one guest instruction */
+	unsigned count;	  /* accesses covered */
+	bool one_insn;	  /* all of one guest instruction */
 	bool interleaved; /* accesses off other bases come in between */
 };
 
@@ -162,8 +163,8 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
 }
 
 /*
- * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register holding
- * base + lo, valid only when the base is in memory (it then stays taken for this op).
+ * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
+ * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
 static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
@@ -260,7 +261,8 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 		struct addend_cache *ac = &p->ac[k];
 
 		if (!ac->valid || ac->base_kind != h->a.kind || ac->base != h->a.reg ||
-		    ac->unpriv != unpriv || ac->lo > lo || hi > ac->hi || (is_store(h) && !ac->store))
+		    ac->unpriv != unpriv || ac->lo > lo || hi > ac->hi ||
+		    (is_store(h) && !ac->store))
 			continue;
 		if (p->ac_rdx != k) {
 			if (p->busy & BIT(RDX))
@@ -320,8 +322,8 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	*desc = make_desc(p, h, &g);
 	ra = emit_check(p, h, &g, *desc);
 	if (g.count == 1)
-		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo) :
-			     xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
+		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo)
+			   : xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	ac = cache_add(p, h, &g);
 	if (mem) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
@@ -367,7 +369,8 @@ static void store(struct place *p, const struct hir *h)
 		load_to(p, 8, r, &h->b);
 		if (desc)
 			note_site(p, desc);
-		x_op(a, n, n == 1 ? 0x86 : 0x87, r, m, 0); /* xchg: a store no later load overtakes */
+		x_op(a, n, n == 1 ? 0x86 : 0x87, r, m,
+		     0); /* xchg: a store no later load overtakes */
 		return;
 	}
 	if (h->b.kind == H_IMM && h->b.imm == (s32)h->b.imm) {
@@ -553,7 +556,10 @@ static void atomic(struct place *p, const struct hir *h)
 			x8(a, 0x66);
 		lock(p);
 		x_alu_mr(a, n == 2 ? 4 : n,
-			 h->sub == HA_SET ? XOR_ : h->sub == HA_EOR ? XXOR : XAND, m, s);
+			 h->sub == HA_SET   ? XOR_
+			 : h->sub == HA_EOR ? XXOR
+					    : XAND,
+			 m, s);
 	} else {
 		p->fail = "atomic min/max is not inline";
 	}
