@@ -264,6 +264,19 @@ static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	return HELPER_NEXT;
 }
 
+static _Atomic u32 *excl_bucket(const struct dbt_vcpu *cpu, const void *host)
+{
+	return (_Atomic u32 *)(cpu->excl_tab + ((u64)host * 4 & EXCL_MASK));
+}
+
+/* False: another store-exclusive was here since the load, or is. Given back changed. */
+static bool excl_take(const struct dbt_vcpu *cpu, _Atomic u32 *bucket)
+{
+	u32 ver = cpu->excl_ver;
+
+	return atomic_compare_exchange_strong(bucket, &ver, ver + 1);
+}
+
 static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool two)
 {
 	unsigned n = 1u << in->size;
@@ -273,6 +286,7 @@ static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool 
 
 	if (!p)
 		return HELPER_JUMP;
+	cpu->excl_ver = atomic_load(excl_bucket(cpu, p)) & ~1u;
 	if (two && n == 8) {
 		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX
 		 */
@@ -314,11 +328,14 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 		p = atomic_ptr(cpu, va, total, true);
 		if (!p)
 			return HELPER_JUMP;
-		if (two && n == 8)
-			ok = cas128(p, old, val);
-		else
-			ok = atomic_cas(p, total, &old[0],
-					two ? (u32)val[0] | val[1] << 32 : val[0]);
+		if (excl_take(cpu, excl_bucket(cpu, p))) {
+			if (two && n == 8)
+				ok = cas128(p, old, val);
+			else
+				ok = atomic_cas(p, total, &old[0],
+						two ? (u32)val[0] | val[1] << 32 : val[0]);
+			atomic_fetch_add(excl_bucket(cpu, p), 1);
+		}
 	}
 	cpu->excl_size = 0;
 	set_x(cpu, in->rs, !ok);
