@@ -266,6 +266,7 @@ struct tr {
 #define TR_MODE_DN	 BIT(3)
 #define TR_MODE_FZ16	 BIT(4)
 #define TR_MODE_AHP	 BIT(5)
+#define TR_MODE_STEP	 BIT(8) /* debugged: one instruction a block, every exit to the dispatcher, no slots */
 #define TR_MODE_RM_SHIFT 6 /* two bits, FPCR.RMode */
 
 /*

@@ -32,6 +32,9 @@ u32 cpu_tr_mode(const struct dbt_vcpu *cpu)
 		m |= TR_MODE_FZ16;
 	if (cpu->fpcr & BIT(26))
 		m |= TR_MODE_AHP;
+	if (unlikely(debug_wanted(cpu)) &&
+	    (cpu->debug.single || debug_break_page(cpu->vm, cpu->pc)))
+		m |= TR_MODE_STEP;
 	return m | (cpu->fpcr >> 22 & 3) << TR_MODE_RM_SHIFT;
 }
 
@@ -84,7 +87,8 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 			*fatal = true;
 		return NULL;
 	}
-	view_fill_exec(cpu->view, cpu->pc, page, &w);
+	if (!cpu->debug.all) /* others share the view */
+		view_fill_exec(cpu->view, cpu->pc, page, &w);
 	return page;
 }
 
@@ -98,19 +102,32 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 		bool fatal = false;
 		u32 host;
 
+		if (unlikely(cpu->debug.armed))
+			debug_after(cpu);
 		if (cpu->pending_exit >= 0)
 			return leave(cpu, cpu->pending_exit);
+		if (unlikely(cpu->debug.stepped) && debug_report_step(cpu))
+			return leave(cpu, DBT_EXIT_DEBUG);
 		if (cpu->exit_req) {
 			atomic_store(&cpu->exit_req, 0);
 			if (atomic_exchange(&cpu->kick, 0))
 				return leave(cpu, DBT_EXIT_KICK);
 		}
-		if (cpu->irq_lines && a64_take_irq(cpu))
+		/* A debugger's step stays in the code it is in. */
+		if (cpu->irq_lines && !cpu->debug.step && a64_take_irq(cpu))
 			vm->stats.irqs++;
 		if (cpu->pc & 3) {
 			a64_take_sync(cpu, EC_PC_ALIGN, 0, cpu->pc);
 			cpu->sys.far_el1 = cpu->pc;
 			continue;
+		}
+		if (unlikely(debug_wanted(cpu))) {
+			enum debug_verdict v = debug_before(cpu);
+
+			if (v == DEBUG_LEAVE)
+				return leave(cpu, DBT_EXIT_DEBUG);
+			if (v == DEBUG_AGAIN)
+				continue;
 		}
 		page = fetch_page(cpu, &fatal);
 		if (fatal)
@@ -118,7 +135,11 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 		if (!page)
 			continue;
 		host = page->slots[(cpu->pc & (PAGE_SIZE - 1)) / 4];
-		if (host == vm->t_lookup) {
+		if (unlikely(page->mode & TR_MODE_STEP)) {
+			host = debug_enter(cpu, page);
+			if (!host)
+				return leave_error(cpu, "translation failed");
+		} else if (host == vm->t_lookup) {
 			b = dbt_translate(vm, page, cpu->pc & (PAGE_SIZE - 1), false);
 			if (!b)
 				return leave_error(cpu, "translation failed");
@@ -138,7 +159,7 @@ u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off)
 	u32 host, chunk;
 
 	cpu->pc = cpu->page_va + off;
-	if (!from || cpu->exit_req)
+	if (!from || cpu->exit_req || from->page->mode & TR_MODE_STEP)
 		return dbt_dispatch(cpu);
 	page = from->page;
 	host = page->slots[off / 4];
@@ -383,6 +404,7 @@ void dbt_vcpu_reset(struct dbt_vcpu *cpu, u64 pc, u64 x0)
 	cpu->excl_size = 0;
 	cpu->fpsr = 0;
 	cpu->pending_exit = -1;
+	cpu->debug = (struct debug_state){.step = cpu->debug.step};
 	a64_reset(cpu);
 	cpu_fpcr_set(cpu, 0);
 	cpu->pc = pc;

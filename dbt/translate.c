@@ -64,7 +64,7 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 		       flags_live_at(code, end, LIVENESS_DEPTH);
 		break;
 	}
-	if (tr->vm->cfg.no_flag_liveness)
+	if (tr->vm->cfg.no_flag_liveness || tr->mode & TR_MODE_STEP)
 		tr->live_next = tr->live_taken = live = true;
 	for (unsigned i = tr->n; i-- > 0;) {
 		u32 f = a64_op_flags(tr->insn[i].op);
@@ -193,7 +193,7 @@ struct block *dbt_translate(struct dbt_vm *vm, struct code_page *page, u32 off, 
 	struct tr *tr = tr_buf;
 	struct block *b = NULL;
 	const char *why = NULL;
-	unsigned max = MAX_INSNS;
+	unsigned max = page->mode & TR_MODE_STEP ? 1 : MAX_INSNS;
 	u64 t0 = now_ns();
 
 	if (!tr && !(tr = tr_buf = malloc(sizeof(*tr))))

@@ -13,9 +13,9 @@
 #define LOG_CAP	  (1u << 20)
 #define MAP_BYTES (1ull << (TABLE_BITS - 9 - 3))
 
-static void *reserve(u64 size)
+static void *reserve(u64 size, int prot)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	void *p = mmap(NULL, size, prot,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
@@ -27,8 +27,8 @@ static void *reserve(u64 size)
 
 static int view_map(struct dbt_view *v)
 {
-	v->ld = reserve(3 * TABLE_BYTES);
-	v->filled = reserve(LOG_CAP * sizeof(u64) + 3 * MAP_BYTES);
+	v->ld = reserve(3 * TABLE_BYTES, PROT_READ | PROT_WRITE);
+	v->filled = reserve(LOG_CAP * sizeof(u64) + 3 * MAP_BYTES, PROT_READ | PROT_WRITE);
 	if (!v->ld || !v->filled)
 		return -ENOMEM;
 	v->st = v->ld + BIT(TABLE_BITS);
@@ -55,6 +55,9 @@ int view_init(struct dbt_vm *vm, const char **err)
 		r = view_map(&vm->flat);
 	for (unsigned i = 0; i < N_VIEWS && !r; i++)
 		r = view_map(&vm->el0[i]);
+	vm->no_exec = r ? NULL : reserve(TABLE_BYTES, PROT_READ);
+	if (!r && !vm->no_exec)
+		r = -ENOMEM;
 	if (r)
 		*err = "cannot reserve address space for the translation tables (ulimit -v, or "
 		       "vm.overcommit_memory = 2?)";
@@ -63,6 +66,8 @@ int view_init(struct dbt_vm *vm, const char **err)
 
 void view_fini(struct dbt_vm *vm)
 {
+	if (vm->no_exec)
+		munmap(vm->no_exec, TABLE_BYTES);
 	view_unmap(&vm->el1);
 	view_unmap(&vm->flat);
 	for (unsigned i = 0; i < N_VIEWS; i++)
@@ -199,7 +204,7 @@ void view_switch(struct dbt_vcpu *cpu)
 	cpu->user_view = user;
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;
-	cpu->ex_tab = cpu->view->ex;
+	cpu->ex_tab = cpu->debug.all ? vm->no_exec : cpu->view->ex;
 	cpu->st_index = BIT(TABLE_BITS);
 	cpu->user_ld_tab = user->ld;
 	cpu->user_st_tab = user->st;

@@ -17,6 +17,7 @@
 #define N_VIEWS	     32 /* EL0 views kept, one per ASID, least recently used out */
 #define N_CHUNKS     16
 #define SLOTS_PER_PAGE 1024
+#define MAX_BREAKPOINTS 256
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -113,6 +114,10 @@ struct dbt_vm {
 	struct dbt_view el0[N_VIEWS];
 	u64 view_stamp;
 
+	u64 *no_exec; /* an empty exec table: every indirect branch goes to the dispatcher */
+	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
+	unsigned nbreakpoints;
+
 	struct dbt_vcpu *vcpu[64];
 	unsigned nvcpus;
 	pthread_mutex_t lock; /* code cache, code pages, views */
@@ -179,6 +184,29 @@ struct tr;
 /* Encodes tr->hir; NULL + *why on failure ("-ENOSPC like": block too long -> caller shortens). */
 struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page, const char **why);
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
+
+/* ---- debug.c ---- */
+/* The page of va holds a breakpoint of the host's debugger. */
+bool debug_break_page(const struct dbt_vm *vm, u64 va);
+enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };
+/*
+ * Before the instruction at pc, debug_wanted() or not any more: GO on, LEAVE with DBT_EXIT_DEBUG
+ * (*exit filled in), or AGAIN: an exception was taken.
+ */
+enum debug_verdict debug_before(struct dbt_vcpu *cpu);
+/* The instruction debug_enter() led to is over, with or without an exception. */
+void debug_after(struct dbt_vcpu *cpu);
+/* Host code of the instruction at pc alone, in a page of TR_MODE_STEP; 0 when translation failed. */
+u32 debug_enter(struct dbt_vcpu *cpu, struct code_page *page);
+/* True if the step is over: the exit is filled in. */
+bool debug_report_step(struct dbt_vcpu *cpu);
+
+static inline bool debug_wanted(const struct dbt_vcpu *cpu)
+{
+	/* MDSCR_EL1.SS, MDE */
+	return cpu->vm->nbreakpoints || cpu->debug.step || cpu->debug.all ||
+	       cpu->sys.mdscr_el1 & (BIT(0) | BIT(15));
+}
 
 /* ---- run.c ---- (called from thunks) */
 u64 dbt_dispatch(struct dbt_vcpu *cpu);
