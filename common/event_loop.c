@@ -109,8 +109,12 @@ void event_loop_destroy(struct event_loop *loop)
 {
 	if (!loop)
 		return;
-	while (loop->sources)
-		event_del(loop->sources);
+	while (loop->sources) {
+		struct event_source *src = loop->sources;
+
+		loop->sources = src->next;
+		source_free(src);
+	}
 	reap(loop);
 	while (loop->posted) {
 		struct posted *p = loop->posted;

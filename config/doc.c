@@ -134,15 +134,24 @@ static void skip_string(struct scanner *s)
 	s->p++;
 }
 
-/* Appends to the path; a path too long to be any key is cut, and the key unknown to the parser. */
-static size_t path_push(struct scanner *s, const char *fmt, int len, const char *text, unsigned n)
+/*
+ * Both append to the path and return its old length. A path too long to be any key is cut, and the
+ * key unknown to the parser.
+ */
+static size_t push_key(struct scanner *s, const char *key, size_t len)
 {
 	size_t old = strlen(s->path);
 
-	if (fmt)
-		snprintf(s->path + old, sizeof(s->path) - old, fmt, n);
-	else
-		snprintf(s->path + old, sizeof(s->path) - old, "%s%.*s", old ? "." : "", len, text);
+	snprintf(s->path + old, sizeof(s->path) - old, "%s%.*s", old ? "." : "",
+		 (int)(len < 64 ? len : 64), key);
+	return old;
+}
+
+static size_t push_index(struct scanner *s, unsigned n)
+{
+	size_t old = strlen(s->path);
+
+	snprintf(s->path + old, sizeof(s->path) - old, "[%u]", n);
 	return old;
 }
 
@@ -164,7 +173,7 @@ static void scan_object(struct scanner *s)
 
 		skip_string(s);
 		len = (size_t)(s->p - 1 - key);
-		old = path_push(s, NULL, (int)(len < 64 ? len : 64), key, 0);
+		old = push_key(s, key, len);
 		snprintf(where, sizeof(where), "%s:%u", s->doc->name, s->line);
 		if (memchr(key, '\\', len)) {
 			error_report("%s: %s: a key is written without escapes", where, s->path);
@@ -192,7 +201,7 @@ static void scan_array(struct scanner *s)
 
 	s->p++;
 	for (skip_space(s); *s->p != ']'; skip_space(s)) {
-		size_t old = path_push(s, "[%u]", 0, NULL, n++);
+		size_t old = push_index(s, n++);
 		char where[512];
 
 		snprintf(where, sizeof(where), "%s:%u", s->doc->name, s->line);

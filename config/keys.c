@@ -56,7 +56,7 @@ const char *config_check_mac(const char *s)
 void config_mac_bytes(const char *s, u8 mac[6])
 {
 	for (unsigned i = 0; i < 6; i++)
-		mac[i] = (u8)(hex_digit(s[3 * i]) << 4 | hex_digit(s[3 * i + 1]));
+		mac[i] = (u8)(hex_digit(s[3 * i]) * 16 + hex_digit(s[3 * i + 1]));
 }
 
 static const char *check_ipv4(const char *s)

@@ -3,8 +3,11 @@
  * The code cache: a memfd mapped twice, read/write anywhere and read/execute below 4 GiB, cut into
  * chunks that are filled in turn and evicted oldest first.
  *
- * Chains exist only within a page, so dropping a page's translations means emptying its slots; old code
- * stays where it is until its chunk is reused, and by then no return stack refers to it.
+ * Chains exist only within a page, so dropping a page's translations means emptying its slots; old
+ * code stays where it is until its chunk is reused, and by then no return stack refers to it.
+ *
+ * A chunk consists of segments: a thread takes one, translates into it without any lock, and gives
+ * it back together with the block (or without, if the page was invalidated meanwhile).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,11 +26,13 @@ int code_init(struct dbt_vm *vm, const char **err)
 	u8 *end;
 	int fd;
 
-	vm->chunk_size = ALIGN_DOWN(size / N_CHUNKS, PAGE_SIZE);
-	if (vm->chunk_size < 1 << 17) {
+	pthread_mutex_init(&vm->lock, NULL);
+	if (size / N_CHUNKS < 1 << 17) {
 		*err = "the code cache must be at least 2 MiB";
 		return -EINVAL;
 	}
+	vm->seg_size = size / N_CHUNKS < SEGMENT_SIZE ? 1 << 17 : SEGMENT_SIZE;
+	vm->chunk_size = ALIGN_DOWN(size / N_CHUNKS, vm->seg_size);
 	vm->chunks_start = ALIGN_UP((u64)HEAD_SIZE, PAGE_SIZE);
 	vm->code_size = vm->chunks_start + vm->chunk_size * N_CHUNKS;
 	fd = memfd_create("armature-code", MFD_CLOEXEC);
@@ -42,27 +47,49 @@ int code_init(struct dbt_vm *vm, const char **err)
 		*err = "cannot map the code cache (is vm.memfd_noexec set, or SELinux forbidding execmem?)";
 		return -ENOMEM;
 	}
-	for (unsigned i = 0; i < N_CHUNKS; i++)
-		vm->chunk[i].rw = vm->code_rw + vm->chunks_start + i * vm->chunk_size;
+	for (unsigned i = 0; i < N_CHUNKS; i++) {
+		struct chunk *c = &vm->chunk[i];
+
+		c->rw = vm->code_rw + vm->chunks_start + i * vm->chunk_size;
+		c->seg = calloc(vm->chunk_size / vm->seg_size, sizeof(*c->seg));
+		if (!c->seg) {
+			*err = "out of memory";
+			return -ENOMEM;
+		}
+	}
+	vm->chunk[0].state = CHUNK_USED;
 	thunks_emit(vm, vm->code_rw, vm->code_rw + HEAD_SIZE, &end);
 	return 0;
 }
 
-void code_fini(struct dbt_vm *vm)
+static void free_pages(struct code_page *p, bool all)
 {
-	struct code_page *p, *next;
+	struct code_page *next;
 
-	for (p = vm->all_pages; p; p = next) {
-		next = p->all_next;
+	for (; p; p = next) {
+		next = all ? p->all_next : p->next;
 		free(p);
 	}
-	for (unsigned i = 0; i < N_CHUNKS; i++)
-		free(vm->chunk[i].blocks);
+}
+
+void code_fini(struct dbt_vm *vm)
+{
+	free_pages(vm->all_pages, true);
+	for (unsigned i = 0; i < N_CHUNKS; i++) {
+		struct chunk *c = &vm->chunk[i];
+
+		free_pages(c->dead, false);
+		for (u64 k = 0; c->seg && k < vm->chunk_size / vm->seg_size; k++)
+			free(c->seg[k].blocks);
+		free(c->seg);
+	}
 	if (vm->code_rw && vm->code_rw != MAP_FAILED)
 		munmap(vm->code_rw, vm->code_size);
 	if (vm->code_rx && vm->code_rx != MAP_FAILED)
 		munmap(vm->code_rx, vm->code_size);
 }
+
+/* ---- code pages ---- */
 
 static struct code_page **page_head(struct dbt_vm *vm, u64 gpa)
 {
@@ -78,7 +105,7 @@ static struct code_page **page_head(struct dbt_vm *vm, u64 gpa)
 static void page_empty(struct dbt_vm *vm, struct code_page *page)
 {
 	for (unsigned i = 0; i < SLOTS_PER_PAGE; i++)
-		page->slots[i] = vm->t_lookup;
+		slot_set(page, i * 4, vm->t_lookup);
 	page->variants = NULL;
 	page->nblocks = 0;
 }
@@ -89,121 +116,185 @@ struct code_page *code_page_get(struct dbt_vm *vm, u64 gpa, u32 mode)
 
 	if (!head)
 		return NULL;
+	pthread_mutex_lock(&vm->lock);
 	for (p = *head; p; p = p->next)
 		if (p->mode == mode)
-			return p;
-	p = malloc(sizeof(*p));
-	if (!p)
-		return NULL;
-	*p = (struct code_page){.gpa = ALIGN_DOWN(gpa, PAGE_SIZE), .mode = mode, .next = *head};
-	page_empty(vm, p);
-	p->all_next = vm->all_pages;
-	vm->all_pages = p;
-	*head = p;
+			break;
+	if (!p && (p = malloc(sizeof(*p)))) {
+		*p = (struct code_page){
+			.gpa = ALIGN_DOWN(gpa, PAGE_SIZE), .mode = mode, .next = *head};
+		page_empty(vm, p);
+		p->all_next = vm->all_pages;
+		vm->all_pages = p;
+		__atomic_store_n(head, p,
+				 __ATOMIC_SEQ_CST); /* before its code is read: page_invalidate */
+	}
+	pthread_mutex_unlock(&vm->lock);
 	return p;
 }
 
-void code_reset_ret_stacks(struct dbt_vm *vm)
-{
-	for (unsigned i = 0; i < vm->nvcpus; i++) {
-		struct dbt_vcpu *cpu = vm->vcpu[i];
+/* ---- eviction ---- */
 
-		cpu->ret_sp = cpu->ret_top;
-		cpu->ret_sp_el0 = 0;
-	}
+static void page_unlink(struct dbt_vm *vm, struct code_page *p)
+{
+	struct code_page **h;
+
+	for (h = page_head(vm, p->gpa); *h != p;)
+		h = &(*h)->next;
+	*h = p->next;
+	p->dead = true;
 }
 
-/* Unlinks and frees pages no chunk holds code of. Exec entries must be gone already. */
-static void free_unused_pages(struct dbt_vm *vm)
+/* Makes chunk c unreachable, with the pages that have no other. Whoever is in there still gets out
+ * alone. */
+static void chunk_retire(struct dbt_vm *vm, struct chunk *c)
 {
+	u32 bit = (u32)BIT(c - vm->chunk);
 	struct code_page **pp = &vm->all_pages, *p;
 
 	while ((p = *pp)) {
-		struct code_page **h;
-
+		if (!(p->chunk_mask & bit)) {
+			pp = &p->all_next;
+			continue;
+		}
+		page_empty(vm, p);
+		p->seq++;
+		p->chunk_mask &= ~bit;
 		if (p->chunk_mask) {
 			pp = &p->all_next;
 			continue;
 		}
-		for (h = page_head(vm, p->gpa); *h != p;)
-			h = &(*h)->next;
-		*h = p->next;
+		page_unlink(vm, p);
 		*pp = p->all_next;
-		free(p);
+		p->next = c->dead;
+		c->dead = p;
 	}
+	if (c->dead)
+		view_flush_exec(vm);
+	c->state = CHUNK_RETIRED;
+	smp_stale_returns(vm, smp_all(vm));
+	smp_request(vm, smp_all(vm), &c->grace);
 }
 
-static void evict_chunk(struct dbt_vm *vm, u32 c)
+static void chunk_reclaim(struct dbt_vm *vm, struct chunk *c)
 {
-	bool any = vm->chunk[c].used != 0;
-
-	vm->chunk[c].used = 0;
-	vm->chunk[c].nblocks = 0;
-	if (!any)
-		return;
-	for (struct code_page *p = vm->all_pages; p; p = p->all_next)
-		if (p->chunk_mask & BIT(c)) {
-			page_empty(vm, p);
-			p->chunk_mask &= (u32)~BIT(c);
-		}
-	code_reset_ret_stacks(vm);
+	free_pages(c->dead, false);
+	c->dead = NULL;
+	for (u32 i = 0; i < c->nopen; i++)
+		c->seg[i].used = c->seg[i].nblocks = 0;
+	c->nopen = 0;
+	c->state = CHUNK_FREE;
+	vm->evict_seq++;
 	vm->stats.chunk_evictions++;
 }
 
-u8 *code_reserve(struct dbt_vm *vm, u64 need)
+static struct chunk *next_chunk(struct dbt_vm *vm)
 {
-	struct chunk *c = &vm->chunk[vm->cur_chunk];
-
-	if (c->used + need > vm->chunk_size) {
-		vm->cur_chunk = (vm->cur_chunk + 1) % N_CHUNKS;
-		evict_chunk(vm, vm->cur_chunk);
-		c = &vm->chunk[vm->cur_chunk];
-	}
-	return c->rw + c->used;
+	return &vm->chunk[(vm->cur_chunk + 1) % N_CHUNKS];
 }
 
-void code_commit(struct dbt_vm *vm, struct block *b, u8 *end)
+static struct segment *find_segment(struct dbt_vm *vm, struct chunk *c)
 {
-	struct chunk *c = &vm->chunk[vm->cur_chunk];
+	for (u32 i = 0; i < c->nopen; i++)
+		if (!c->seg[i].busy && vm->seg_size - c->seg[i].used >= BLOCK_ROOM)
+			return &c->seg[i];
+	return c->nopen < vm->chunk_size / vm->seg_size ? &c->seg[c->nopen++] : NULL;
+}
 
-	if (c->nblocks == c->cap) {
-		u32 cap = c->cap ? c->cap * 2 : 1024;
-		u32 *n = realloc(c->blocks, cap * sizeof(*n));
+/* Makes the next chunk the current one, and retires the one after it. */
+static int advance(struct dbt_vm *vm)
+{
+	struct chunk *c = next_chunk(vm);
 
-		if (!n) { /* forget the block list: sites are then not found, so drop everything */
-			error_report("out of memory for the block index");
-			return;
-		}
-		c->blocks = n;
-		c->cap = cap;
+	if (c->state == CHUNK_RETIRED) {
+		if (!smp_passed(vm, &c->grace))
+			return -EAGAIN;
+		chunk_reclaim(vm, c);
 	}
-	c->blocks[c->nblocks++] = rw_to_rx(vm, b);
-	c->used = (u32)(ALIGN_UP((u64)end, 16) - (u64)c->rw);
-	b->page->chunk_mask |= (u32)BIT(vm->cur_chunk);
+	c->state = CHUNK_USED;
+	vm->cur_chunk = (u32)(c - vm->chunk);
+	if (next_chunk(vm)->state == CHUNK_USED)
+		chunk_retire(vm, next_chunk(vm));
+	return 0;
+}
+
+int code_begin(struct dbt_vcpu *cpu, struct code_space *sp)
+{
+	struct dbt_vm *vm = cpu->vm;
+	struct chunk *c = &vm->chunk[vm->cur_chunk];
+	struct segment *s = find_segment(vm, c);
+	int r;
+
+	if (!s) {
+		r = advance(vm);
+		if (r)
+			return r;
+		c = &vm->chunk[vm->cur_chunk];
+		s = find_segment(vm, c);
+		if (!s)
+			return -EAGAIN; /* all busy: more threads than segments */
+	}
+	if (s->nblocks == s->cap) {
+		u32 cap = s->cap ? s->cap * 2 : 256;
+		u32 *n = realloc(s->blocks, cap * sizeof(*n));
+
+		if (!n)
+			return -ENOMEM;
+		s->blocks = n;
+		s->cap = cap;
+	}
+	s->busy = true;
+	*sp = (struct code_space){
+		.seg = s, .chunk = c, .rw = c->rw + (u64)(s - c->seg) * vm->seg_size + s->used};
+	return 0;
+}
+
+void code_end(struct dbt_vm *vm, struct code_space *sp, struct block *b, u8 *end)
+{
+	struct segment *s = sp->seg;
+
+	s->busy = false;
+	if (!b)
+		return;
+	s->blocks[s->nblocks++] = rw_to_rx(vm, b);
+	s->used += (u32)(ALIGN_UP((u64)end, 16) - (u64)sp->rw);
+	b->page->chunk_mask |= (u32)BIT(sp->chunk - vm->chunk);
 	b->page->nblocks++;
 }
+
+void code_wait(struct dbt_vcpu *cpu)
+{
+	struct smp_grace g;
+
+	pthread_mutex_lock(&cpu->vm->lock);
+	g = next_chunk(cpu->vm)->grace;
+	pthread_mutex_unlock(&cpu->vm->lock);
+	smp_wait(cpu, &g);
+}
+
+/* ---- looking up ---- */
 
 struct block *code_find(struct dbt_vm *vm, u32 host)
 {
 	u64 off = (u64)host - (u64)vm->code_rx - vm->chunks_start, lo = 0, hi;
-	struct chunk *c;
+	struct segment *s;
 	struct block *b;
 
 	if ((u64)host < (u64)vm->code_rx + vm->chunks_start || off >= vm->chunk_size * N_CHUNKS)
 		return NULL;
-	c = &vm->chunk[off / vm->chunk_size];
-	hi = c->nblocks;
+	s = &vm->chunk[off / vm->chunk_size].seg[off % vm->chunk_size / vm->seg_size];
+	hi = s->nblocks;
 	while (lo < hi) {
 		u64 mid = (lo + hi) / 2;
 
-		if (c->blocks[mid] <= host)
+		if (s->blocks[mid] <= host)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	if (!lo)
 		return NULL;
-	b = (struct block *)rx_to_rw(vm, c->blocks[lo - 1]);
+	b = (struct block *)rx_to_rw(vm, s->blocks[lo - 1]);
 	return host < b->host_end ? b : NULL;
 }
 
@@ -217,29 +308,48 @@ const struct site *code_find_site(struct dbt_vm *vm, u32 host)
 	return NULL;
 }
 
-void code_invalidate_page(struct dbt_vm *vm, gpa_t gpa)
+/* ---- instruction cache maintenance ---- */
+
+static bool page_invalidate(struct dbt_vm *vm, struct code_page *p)
 {
+	p->seq++;
+	if (!p->nblocks)
+		return false;
+	page_empty(vm, p);
+	return true;
+}
+
+void code_invalidate_page(struct dbt_vcpu *cpu, gpa_t gpa)
+{
+	struct dbt_vm *vm = cpu->vm;
 	struct code_page **head = page_head(vm, gpa.v);
 	bool any = false;
 
-	for (struct code_page *p = head ? *head : NULL; p; p = p->next)
-		if (p->nblocks) {
-			page_empty(vm, p);
-			any = true;
-		}
+	/* The guest's stores are visible before this look: who makes the page after it reads new
+	 * code. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!head || !__atomic_load_n(head, __ATOMIC_RELAXED))
+		return;
+	pthread_mutex_lock(&vm->lock);
+	for (struct code_page *p = *head; p; p = p->next)
+		any |= page_invalidate(vm, p);
+	pthread_mutex_unlock(&vm->lock);
 	if (any)
-		code_reset_ret_stacks(vm);
+		smp_defer(cpu, smp_all(vm), true);
 }
 
-void code_invalidate_all(struct dbt_vm *vm)
+void code_flush_all(struct dbt_vm *vm)
 {
+	pthread_mutex_lock(&vm->lock);
 	for (struct code_page *p = vm->all_pages; p; p = p->all_next)
-		if (p->nblocks)
-			page_empty(vm, p);
-	code_reset_ret_stacks(vm);
-	if (vm->stats.chunk_evictions > N_CHUNKS) {
-		view_flush_exec(vm);
-		free_unused_pages(vm);
-	}
+		page_invalidate(vm, p);
 	vm->stats.cache_flushes++;
+	pthread_mutex_unlock(&vm->lock);
+	smp_stale_returns(vm, smp_all(vm));
+}
+
+void code_invalidate_all(struct dbt_vcpu *cpu)
+{
+	code_flush_all(cpu->vm);
+	smp_defer(cpu, smp_all(cpu->vm), true);
 }

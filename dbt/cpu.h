@@ -71,6 +71,7 @@ struct dbt_vcpu {
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;	/* saved host stack pointers */
 	u64 excl_va, excl_val[2];
+	u32 dsb_pending;	/* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;		/* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
 	u64 pc;
@@ -85,8 +86,24 @@ struct dbt_vcpu {
 	struct a64_sysregs sys;
 	struct debug_state debug;
 	struct dbt_vm *vm;
-	struct dbt_view *view, *user_view;
+	struct dbt_view *view;
+	struct dbt_view *user_view; /* EL0's; this and the next under vm->view_lock */
+	struct dbt_view *low_view;  /* EL1's of the lower half, if it has run code there, or NULL */
+	u64 user_ttbr;		    /* what they were chosen for */
+	u16 user_asid;
+	u32 user_mode;
+	u32 tr_mode; /* TR_MODE_* of the code to run, set by view_switch */
 	unsigned index;
+	unsigned slot; /* in vm->vcpu[] */
+
+	/* ---- quiescence, see smp.c ---- */
+	_Atomic u32 online;	  /* inside dbt_vcpu_run and not waiting for others */
+	_Atomic u32 q_req, q_ack; /* requests to pass the dispatcher, answers */
+	_Atomic u32 ret_stale;	  /* return stacks are to be reset with the next answer */
+	u64 wait_mask;	      /* vCPUs this one's next DSB waits for */
+	u64 spin_tsc;	      /* when the last WFE or YIELD was, and how many in a row */
+	u32 spins;
+
 	u64 mpidr;
 	_Atomic u32 irq_lines; /* enum dbt_irq bits */
 	_Atomic u32 kick;
@@ -127,15 +144,23 @@ void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr);
 void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr);
 
 /* ---- dbt/view.c: the flat tables ---- */
-/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR or PAN: selects views and table bases. */
+/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR, PAN, FPCR.FZ or FPEN: selects views, table
+ * bases and the mode of code. */
 void view_switch(struct dbt_vcpu *cpu);
-/* TLB maintenance on the views of this VM. va: any address in the page. */
-void view_tlbi_all(struct dbt_vm *vm);
-void view_tlbi_asid(struct dbt_vm *vm, u16 asid);
-void view_tlbi_va(struct dbt_vm *vm, gva_t va, u16 asid, bool all_asids);
-/* IC IVAU / IC IALLU: drop translations of a physical page / of everything. */
-void code_invalidate_page(struct dbt_vm *vm, gpa_t gpa);
-void code_invalidate_all(struct dbt_vm *vm);
+/* TLB maintenance by `cpu` on the views of its VM. va: any address in the page. */
+/*
+ * All of it is broadcast: views are shared. Other vCPUs may use what was dropped until `cpu`'s next
+ * DSB, which waits for them.
+ */
+void view_tlbi_all(struct dbt_vcpu *cpu);
+void view_tlbi_asid(struct dbt_vcpu *cpu, u16 asid);
+void view_tlbi_va(struct dbt_vcpu *cpu, gva_t va, u16 asid, bool all_asids);
+/* IC IVAU / IC IALLU: drop translations of a physical page / of everything; likewise. */
+void code_invalidate_page(struct dbt_vcpu *cpu, gpa_t gpa);
+void code_invalidate_all(struct dbt_vcpu *cpu);
+/* A guest that spins (WFE, YIELD): after some turns others get the host's core. A helper's result.
+ */
+int smp_relax(struct dbt_vcpu *cpu);
 
 /* ---- dbt/a64/mmu.c: stage-1 walks ---- */
 enum access { ACC_READ, ACC_WRITE, ACC_EXEC };
@@ -228,9 +253,10 @@ int helper_sys(struct dbt_vcpu *cpu, u32 raw);	   /* SYS/SYSL: IC, DC, AT, TLBI 
 int helper_wfi(struct dbt_vcpu *cpu, u32 raw);
 int helper_wfe(struct dbt_vcpu *cpu, u32 raw);
 int helper_isb(struct dbt_vcpu *cpu, u32 raw);
-/* Registers the translator may read and write in place: byte offset into struct dbt_vcpu of a 64-bit
- * field with no side effect and always accessible at `el`, or -1. SP_EL0's answer (el 1) holds only
- * while SPSel is 1: with SPSel 0 the access is UNDEFINED. */
+int helper_dsb(struct dbt_vcpu *cpu, u32 raw); /* dsb_pending is set */
+/* Registers the translator may read and write in place: byte offset into struct dbt_vcpu of a
+ * 64-bit field with no side effect and always accessible at `el`, or -1. SP_EL0's answer (el 1)
+ * holds only while SPSel is 1: with SPSel 0 the access is UNDEFINED. */
 int sysreg_plain_offset(u32 id, unsigned el, bool write);
 int sysreg_get(struct dbt_vcpu *cpu, u32 id, u64 *val); /* for dbt_vcpu_get_reg; no access checks */
 int sysreg_set(struct dbt_vcpu *cpu, u32 id, u64 val);

@@ -38,7 +38,7 @@ static void set_all(struct dbt_vcpu *cpu, bool all)
 	if (cpu->debug.all == all)
 		return;
 	cpu->debug.all = all;
-	cpu->ex_tab = all ? cpu->vm->no_exec : cpu->view->ex;
+	cpu->ex_tab = all ? cpu->vm->none.ex : cpu->view->ex;
 	cpu->ret_sp = cpu->ret_top; /* predictions lead past the dispatcher */
 	cpu->ret_sp_el0 = 0;
 }
@@ -60,24 +60,15 @@ enum debug_verdict debug_before(struct dbt_vcpu *cpu)
 	return DEBUG_GO;
 }
 
-u32 debug_enter(struct dbt_vcpu *cpu, struct code_page *page)
+void debug_enter(struct dbt_vcpu *cpu, const struct code_page *page)
 {
 	struct debug_state *d = &cpu->debug;
-	u32 off = cpu->pc & (PAGE_SIZE - 1);
-	struct block *b;
 
-	for (b = page->variants; b && b->page_off != off; b = b->next_variant)
-		;
-	if (!b)
-		b = dbt_translate(cpu->vm, page, off, true);
-	if (!b)
-		return 0;
-	if (d->step || cpu->ps.ss) {
-		d->armed = true;
-		d->exceptions = cpu->stats.exceptions;
-		memcpy(&d->raw, dbt_ram_ptr(cpu->vm, page->gpa + off, 4), 4);
-	}
-	return b->host;
+	if (!d->step && !cpu->ps.ss)
+		return;
+	d->armed = true;
+	d->exceptions = cpu->stats.exceptions;
+	memcpy(&d->raw, dbt_ram_ptr(cpu->vm, page->gpa + (cpu->pc & (PAGE_SIZE - 1)), 4), 4);
 }
 
 void debug_after(struct dbt_vcpu *cpu)
@@ -116,7 +107,7 @@ int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n)
 	vm->nbreakpoints = n;
 	/* Whatever leads into a page without passing the dispatcher goes. */
 	view_flush_exec(vm);
-	code_reset_ret_stacks(vm);
+	smp_stale_returns(vm, smp_all(vm));
 	return 0;
 }
 
@@ -159,7 +150,7 @@ u64 dbt_vcpu_poke(struct dbt_vcpu *cpu, gva_t va, const void *buf, u64 len)
 
 	while (done < len && (host = peek_page(cpu, va.v + done, len - done, &n, &pa))) {
 		memcpy(host, (const u8 *)buf + done, n);
-		code_invalidate_page(cpu->vm, GPA(pa));
+		code_invalidate_page(cpu, GPA(pa));
 		done += n;
 	}
 	return done;

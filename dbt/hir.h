@@ -128,7 +128,7 @@ struct hir_opnd {
 	_(VCMP, "a,b")	  /* vop that writes EFLAGS only (ucomis, ptest); next op is BAIL or XSET/FCMPF */\
 	_(XSET, "d")	  /* d = host condition xcc ? 1 : 0, right after VCMP */              \
 	_(FCSEL, "d,a,b") /* d(vector) = cc ? a : b, low w bytes (2, 4, 8), zeros above */                 \
-	_(FCCMP, "a,b,c") /* NZCV = cc ? FCMPF of VCMP (.vop) a, b : c (imm nzcv); compares only if cc */ \
+	_(FCCMP, "a,b,c") /* NZCV = cc ? FCMPF of VCMP (.vop) a, b : c (imm nzcv), in memory; compares only if cc */ \
 	_(FCMPF, "")	  /* NZCV from vucomis' EFLAGS, right after VCMP: unordered 0011, lt 1000, eq 0110, gt 0010 */
 
 enum hir_op {
@@ -250,24 +250,31 @@ struct tr {
 	struct a64_insn insn[64];
 	u8 nzcv_live[64]; /* NZCV may be read after instruction i before it is redefined */
 	bool live_taken, live_next; /* NZCV on the two edges of a final conditional branch */
+	u16 rule[64];	  /* rule id + 1 of the rule that covers instructions i.., 0: a builder's */
 	u8 span[64];	  /* guest instructions that the operations with insn index i stand for */
 	unsigned n;	  /* decoded instructions */
 	unsigned i;	  /* the one being built */
+	u64 page_va;	  /* where this vCPU sees the page, for logs only */
 	u32 page_off;	  /* byte offset of insn[0] in its page */
 	u32 mode;	  /* TR_MODE_*: part of the code page's key */
 	bool single;	  /* variant: one instruction at a time, no hoisting, no multi-instruction rules */
 	bool ended;	  /* a block-ending op was emitted */
+	bool fp_checked;  /* EL1: FPEN was tested in this block */
 	struct dbt_vm *vm;
+	u8 *code;		    /* BLOCK_ROOM bytes of code cache to encode into ... */
+	u8 *code_end;		    /* ... and how far placement got */
+	unsigned n_rule, n_builder; /* instructions by rules, by builders */
 };
 
-#define TR_MODE_EL1	 BIT(0)
-#define TR_MODE_FP_TRAP	 BIT(1) /* CPACR_EL1.FPEN traps at this EL: FP/SIMD -> exception */
-#define TR_MODE_FZ	 BIT(2) /* FPCR bits that change generated code */
-#define TR_MODE_DN	 BIT(3)
-#define TR_MODE_FZ16	 BIT(4)
-#define TR_MODE_AHP	 BIT(5)
-#define TR_MODE_STEP	 BIT(8) /* debugged: one instruction a block, every exit to the dispatcher, no slots */
-#define TR_MODE_RM_SHIFT 6 /* two bits, FPCR.RMode */
+/*
+ * EL1 code has no other mode bits: it tests FPEN and FPCR where it needs them. DN, RMode, AHP and FZ16
+ * change no generated code; a view (struct dbt_view) holds the code of one mode.
+ */
+#define TR_MODE_EL1	BIT(0)
+#define TR_MODE_FP_TRAP BIT(1) /* CPACR_EL1.FPEN traps at EL0: FP/SIMD -> exception */
+#define TR_MODE_FZ	BIT(2) /* FPCR.FZ */
+#define TR_MODE_IXC	BIT(3) /* with FZ: FPSR.IXC is set, so that code may set it once more */
+#define TR_MODE_STEP	BIT(4) /* debugged: one instruction a block, no slots; see dbt/debug.c */
 
 /*
  * A builder emits HIR for tr->insn[tr->i] and returns 0, or -1 when it does not know the encoding.

@@ -93,8 +93,14 @@ static inline unsigned try_bucket(struct tr *tr, const struct a64_insn *g, struc
 			continue;
 		n = rule_fns[id](tr, g);
 		if (n) {
-			if (tr->vm->rule_uses)
-				tr->vm->rule_uses[id]++;
+			tr->rule[tr->i] = (u16)(id + 1);
+			if (tr->vm->rule_uses) /* other vCPUs translate too; a lost count does no
+						  harm */
+				__atomic_store_n(
+					&tr->vm->rule_uses[id],
+					__atomic_load_n(&tr->vm->rule_uses[id], __ATOMIC_RELAXED) +
+						1,
+					__ATOMIC_RELAXED);
 			return n;
 		}
 	}

@@ -8,6 +8,7 @@
 #include <ucontext.h>
 
 #include "common/log.h"
+#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 #include "dbt/x64/regmap.h"
@@ -18,24 +19,16 @@
 
 static _Thread_local struct dbt_vcpu *current;
 
-u32 cpu_tr_mode(const struct dbt_vcpu *cpu)
+u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
 {
-	u32 m = cpu->ps.el ? TR_MODE_EL1 : 0;
+	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
 
-	if (cpu_fp_trapped(cpu))
-		m |= TR_MODE_FP_TRAP;
-	if (cpu->fpcr & BIT(24))
+	if (cpu->fpcr & FPCR_FZ) {
 		m |= TR_MODE_FZ;
-	if (cpu->fpcr & BIT(25))
-		m |= TR_MODE_DN;
-	if (cpu->fpcr & BIT(19))
-		m |= TR_MODE_FZ16;
-	if (cpu->fpcr & BIT(26))
-		m |= TR_MODE_AHP;
-	if (unlikely(debug_wanted(cpu)) &&
-	    (cpu->debug.single || debug_break_page(cpu->vm, cpu->pc)))
-		m |= TR_MODE_STEP;
-	return m | (cpu->fpcr >> 22 & 3) << TR_MODE_RM_SHIFT;
+		if (cpu_fpsr_get(cpu) & FPSR_IXC)
+			m |= TR_MODE_IXC;
+	}
+	return m;
 }
 
 /* ---- dispatch ---- */
@@ -43,7 +36,7 @@ u32 cpu_tr_mode(const struct dbt_vcpu *cpu)
 static u64 leave(struct dbt_vcpu *cpu, int reason)
 {
 	cpu->exit->reason = (enum dbt_exit_reason)reason;
-	cpu->vm->stats.exits[reason]++;
+	cpu->stats.exits[reason]++;
 	cpu->pending_exit = -1;
 	return cpu->vm->t_leave;
 }
@@ -55,18 +48,25 @@ static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
 	return leave(cpu, DBT_EXIT_ERROR);
 }
 
-/* Code page of the instruction at pc, or NULL with an exception taken or *fatal set. */
+/*
+ * Code page of the instruction at pc; valid until this vCPU next waits or passes the dispatcher.
+ * NULL: an exception was taken or something changed meanwhile (dispatch again), or *fatal is set.
+ */
 static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 {
 	struct dbt_vm *vm = cpu->vm;
 	u64 e, slot;
 	struct code_page *page;
 	struct walk w;
-	u32 mode = cpu_tr_mode(cpu);
+	u32 mode, seq;
 
 	if (cpu->ps.el && cpu->view != &vm->flat && !cpu->view->low != !!(cpu->pc & BIT(55)))
 		view_switch(cpu); /* between the kernel's half and an identity map */
-	e = cpu->ex_tab[view_index(cpu->pc)];
+	mode = cpu->tr_mode;
+	if (unlikely(debug_wanted(cpu)) &&
+	    (cpu->debug.single || debug_break_page(vm, cpu->pc)))
+		mode |= TR_MODE_STEP;
+	e = view_get(cpu->ex_tab, cpu->pc);
 	slot = e + cpu->pc;
 
 	if (e && slot < BIT(47)) {
@@ -75,6 +75,7 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 		if (page->mode == mode)
 			return page;
 	}
+	seq = view_seq(cpu->view);
 	if (mmu_walk(cpu, GVA(cpu->pc), ACC_EXEC, cpu->ps.el, &w)) {
 		a64_take_iabt(cpu, cpu->pc, w.fault);
 		return NULL;
@@ -87,9 +88,38 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 			*fatal = true;
 		return NULL;
 	}
-	if (!cpu->debug.all) /* others share the view */
-		view_fill_exec(cpu->view, cpu->pc, page, &w);
+	/*
+	 * The empty view stands in where there is none left: always looked up. So does a debugged vCPU,
+	 * whose pages are not the others'.
+	 */
+	if (cpu->view != &vm->none && !cpu->debug.all &&
+	    !view_fill_exec(cpu->view, cpu->pc, page, &w, seq))
+		return NULL;
 	return page;
+}
+
+/* A request may have come while its predecessor was answered: whatever is behind it is looked at
+ * anew. */
+static void take_requests(struct dbt_vcpu *cpu)
+{
+	if (atomic_load_explicit(&cpu->exit_req, memory_order_relaxed)) {
+		atomic_exchange(&cpu->exit_req, 0);
+		smp_pass(cpu);
+	}
+}
+
+/* The block at page offset `off` that does one instruction at a time. 0, or as dbt_translate. */
+static int single_block(struct dbt_vcpu *cpu, struct code_page *page, u32 off, u32 *host)
+{
+	struct dbt_vm *vm = cpu->vm;
+	struct block *b;
+
+	pthread_mutex_lock(&vm->lock);
+	for (b = page->variants; b && b->page_off != off; b = b->next_variant)
+		;
+	*host = b ? b->host : 0;
+	pthread_mutex_unlock(&vm->lock);
+	return b ? 0 : dbt_translate(cpu, page, off, true, host);
 }
 
 u64 dbt_dispatch(struct dbt_vcpu *cpu)
@@ -98,24 +128,23 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 
 	for (;;) {
 		struct code_page *page;
-		struct block *b;
 		bool fatal = false;
 		u32 host;
+		int r;
 
+		take_requests(cpu);
 		if (unlikely(cpu->debug.armed))
 			debug_after(cpu);
 		if (cpu->pending_exit >= 0)
 			return leave(cpu, cpu->pending_exit);
 		if (unlikely(cpu->debug.stepped) && debug_report_step(cpu))
 			return leave(cpu, DBT_EXIT_DEBUG);
-		if (cpu->exit_req) {
-			atomic_store(&cpu->exit_req, 0);
-			if (atomic_exchange(&cpu->kick, 0))
-				return leave(cpu, DBT_EXIT_KICK);
-		}
+		if (atomic_load_explicit(&cpu->kick, memory_order_relaxed) &&
+		    atomic_exchange(&cpu->kick, 0))
+			return leave(cpu, DBT_EXIT_KICK);
 		/* A debugger's step stays in the code it is in. */
-		if (cpu->irq_lines && !cpu->debug.step && a64_take_irq(cpu))
-			vm->stats.irqs++;
+		if (atomic_load_explicit(&cpu->irq_lines, memory_order_relaxed) && !cpu->debug.step)
+			a64_take_irq(cpu);
 		if (cpu->pc & 3) {
 			a64_take_sync(cpu, EC_PC_ALIGN, 0, cpu->pc);
 			cpu->sys.far_el1 = cpu->pc;
@@ -134,48 +163,61 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			return leave_error(cpu, "out of memory for code pages");
 		if (!page)
 			continue;
-		host = page->slots[(cpu->pc & (PAGE_SIZE - 1)) / 4];
-		if (unlikely(page->mode & TR_MODE_STEP)) {
-			host = debug_enter(cpu, page);
-			if (!host)
+		host = slot_get(page, cpu->pc & (PAGE_SIZE - 1));
+		if (host == vm->t_lookup) {
+			if (unlikely(page->mode & TR_MODE_STEP))
+				r = single_block(cpu, page, cpu->pc & (PAGE_SIZE - 1), &host);
+			else
+				r = dbt_translate(cpu, page, cpu->pc & (PAGE_SIZE - 1), false, &host);
+			if (r == -EAGAIN)
+				continue;
+			if (r)
 				return leave_error(cpu, "translation failed");
-		} else if (host == vm->t_lookup) {
-			b = dbt_translate(vm, page, cpu->pc & (PAGE_SIZE - 1), false);
-			if (!b)
-				return leave_error(cpu, "translation failed");
-			host = b->host;
 		}
+		if (unlikely(page->mode & TR_MODE_STEP))
+			debug_enter(cpu, page);
 		cpu->page_va = ALIGN_DOWN(cpu->pc, PAGE_SIZE);
 		cpu->v_pinned = !(page->mode & (TR_MODE_EL1 | TR_MODE_FP_TRAP));
 		return host;
 	}
 }
 
+/* Others may be running the jump: placement has put `site` inside eight aligned bytes. */
+static void patch(struct dbt_vm *vm, u32 site, u32 host)
+{
+	u32 rel = host - (site + 4);
+
+	__asm__ volatile("movl %1, %0" : "=m"(*(u32 *)rx_to_rw(vm, site)) : "r"(rel));
+}
+
+/* Makes the jump at `site` lead to page offset `off`, for good if possible. */
 u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off)
 {
 	struct dbt_vm *vm = cpu->vm;
-	struct block *from = code_find(vm, site), *b;
-	struct code_page *page;
-	u32 host, chunk;
+	struct code_page *page = NULL;
+	struct block *from;
+	u32 host = 0, evict;
 
 	cpu->pc = cpu->page_va + off;
-	if (!from || cpu->exit_req || from->page->mode & TR_MODE_STEP)
+	if (atomic_load_explicit(&cpu->exit_req, memory_order_relaxed))
 		return dbt_dispatch(cpu);
-	page = from->page;
-	host = page->slots[off / 4];
-	chunk = vm->cur_chunk;
-	if (host == vm->t_lookup) {
-		b = dbt_translate(vm, page, off, false);
-		if (!b)
-			return leave_error(cpu, "translation failed");
-		host = b->host;
+	pthread_mutex_lock(&vm->lock);
+	evict = vm->evict_seq;
+	from = code_find(vm, site);
+	if (from && !(from->page->mode & TR_MODE_STEP)) {
+		page = from->page;
+		host = slot_get(page, off);
 	}
-	/* Translating may have evicted the very code that is to be patched. */
-	if (chunk == vm->cur_chunk && !vm->cfg.no_chain) {
-		u32 rel = host - (site + 4);
-
-		memcpy(rx_to_rw(vm, site), &rel, 4);
-	}
+	pthread_mutex_unlock(&vm->lock);
+	if (!page || (host == vm->t_lookup && dbt_translate(cpu, page, off, false, &host)))
+		return dbt_dispatch(cpu); /* which says what is wrong, if it is not over by then */
+	if (vm->cfg.no_chain)
+		return host;
+	pthread_mutex_lock(&vm->lock);
+	/* A chunk given back meanwhile may be the one with the jump in it. */
+	if (evict == vm->evict_seq)
+		patch(vm, site, host);
+	pthread_mutex_unlock(&vm->lock);
 	return host;
 }
 
@@ -195,15 +237,14 @@ static int fetch_insn(struct dbt_vcpu *cpu, u64 pc, u32 *raw)
 /* The access described by `desc` cannot be done inline: emulate it, or run its exact variant. */
 static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 {
-	struct dbt_vm *vm = cpu->vm;
-	u32 off = DESC_OFF(desc) * 4, raw;
+	u32 off = DESC_OFF(desc) * 4, raw, host;
 	struct code_page *page;
-	struct block *b;
 	bool fatal = false;
+	int r;
 
 	cpu->pc = cpu->page_va + off;
 	if (desc & DESC_EXACT) {
-		vm->stats.mem_slow++;
+		cpu->stats.mem_slow++;
 		if (fetch_insn(cpu, cpu->pc, &raw))
 			return dbt_dispatch(cpu); /* unmapped meanwhile: let the fetch fault */
 		if (helper_mem(cpu, raw) == HELPER_NEXT)
@@ -213,26 +254,29 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 	page = fetch_page(cpu, &fatal);
 	if (!page)
 		return fatal ? leave_error(cpu, "out of memory for code pages") : dbt_dispatch(cpu);
-	for (b = page->variants; b && b->page_off != off; b = b->next_variant)
-		;
-	if (!b)
-		b = dbt_translate(vm, page, off, true);
-	if (!b)
-		return leave_error(cpu, "translation failed");
-	return b->host;
+	r = single_block(cpu, page, off, &host);
+	if (r == -EAGAIN)
+		return dbt_dispatch(cpu);
+	return r ? leave_error(cpu, "translation failed") : host;
 }
 
 static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 {
 	struct dbt_vm *vm = cpu->vm;
 	bool unpriv = desc & DESC_UNPRIV;
-	struct dbt_view *v = unpriv ? cpu->user_view : cpu->view;
+	struct dbt_view *v;
 	unsigned el = unpriv ? 0 : cpu->ps.el;
 	enum access acc = desc & DESC_STORE ? ACC_WRITE : ACC_READ;
 	struct walk w;
 	u8 *host;
+	u32 seq;
 
 	if ((va & (PAGE_SIZE - 1)) + DESC_LEN(desc) > PAGE_SIZE)
+		return false;
+	if (unpriv && cpu->user_view == &vm->none)
+		view_claim_user(cpu);
+	v = unpriv ? cpu->user_view : cpu->view;
+	if (v == &vm->none)
 		return false;
 	/*
 	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the same
@@ -243,22 +287,24 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */
-	if (mmu_walk(cpu, GVA(va), acc, el, &w))
-		return false;
-	host = dbt_ram_ptr(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), PAGE_SIZE);
-	if (!host)
-		return false;
-	if (acc == ACC_WRITE)
-		w.w = true;
-	view_fill(v, va, host, &w);
-	return acc == ACC_WRITE ? v->st[view_index(va)] != 0 : v->ld[view_index(va)] != 0;
+	do {
+		seq = view_seq(v);
+		if (mmu_walk(cpu, GVA(va), acc, el, &w))
+			return false;
+		host = dbt_ram_ptr(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), PAGE_SIZE);
+		if (!host)
+			return false;
+		if (acc == ACC_WRITE)
+			w.w = true;
+	} while (!view_fill(v, va, host, &w, seq));
+	return acc == ACC_WRITE ? w.w : w.r;
 }
 
 u64 dbt_do_miss(struct dbt_vcpu *cpu)
 {
 	u32 desc = (u32)cpu->scratch[SCR_MISS_DESC];
 
-	cpu->vm->stats.mem_misses++;
+	cpu->stats.mem_misses++;
 	cpu->pc = cpu->page_va + DESC_OFF(desc) * 4;
 	if (fill(cpu, cpu->scratch[SCR_MISS_VA], desc))
 		return 0;
@@ -308,7 +354,10 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 			uc->uc_mcontext.gregs[REG_RSP] = (greg_t)cpu->ret_top;
 			return;
 		}
+	/* Translated code holds no lock, so this thread does not have it yet. */
+	pthread_mutex_lock(&vm->lock);
 	s = code_find_site(vm, (u32)rip);
+	pthread_mutex_unlock(&vm->lock);
 	if (!s) {
 		die(sig, si, uc);
 		return;
@@ -375,6 +424,7 @@ int dbt_vcpu_create(struct dbt_vm *vm, unsigned index, struct dbt_vcpu **out)
 		dbt_vcpu_destroy(cpu);
 		return r;
 	}
+	cpu->slot = vm->nvcpus;
 	vm->vcpu[vm->nvcpus++] = cpu;
 	dbt_vcpu_reset(cpu, 0, 0);
 	*out = cpu;
@@ -383,13 +433,17 @@ int dbt_vcpu_create(struct dbt_vm *vm, unsigned index, struct dbt_vcpu **out)
 
 void dbt_vcpu_destroy(struct dbt_vcpu *cpu)
 {
+	struct dbt_vm *vm = cpu->vm;
+
 	for (unsigned el = 0; el < 2; el++)
 		if (cpu->ret_stack[el])
 			munmap(cpu->ret_stack[el] - RET_STACK_SIZE - PAGE_SIZE,
 			       PAGE_SIZE + RET_STACK_SIZE + PAGE_SIZE);
-	for (unsigned i = 0; i < cpu->vm->nvcpus; i++)
-		if (cpu->vm->vcpu[i] == cpu)
-			cpu->vm->vcpu[i] = cpu->vm->vcpu[--cpu->vm->nvcpus];
+	view_release(cpu);
+	if (vm->vcpu[cpu->slot] == cpu) { /* the last takes its place */
+		vm->vcpu[cpu->slot] = vm->vcpu[--vm->nvcpus];
+		vm->vcpu[cpu->slot]->slot = cpu->slot;
+	}
 	free(cpu->sig_stack);
 	free(cpu);
 }
@@ -398,7 +452,7 @@ void dbt_vcpu_reset(struct dbt_vcpu *cpu, u64 pc, u64 x0)
 {
 	memset(cpu->x, 0, sizeof(cpu->x));
 	memset(cpu->v, 0, sizeof(cpu->v));
-	cpu->view = cpu->user_view = NULL;
+	view_release(cpu);
 	cpu->ret_top = cpu->ret_sp = 0;
 	cpu->ret_sp_el0 = 0;
 	cpu->excl_size = 0;
@@ -424,9 +478,12 @@ enum dbt_exit_reason dbt_vcpu_run(struct dbt_vcpu *cpu, struct dbt_exit *out)
 		cpu->thread_ready = true;
 	}
 	cpu->exit = out;
+	smp_enter(cpu);
+	view_switch(cpu); /* registers may have been set meanwhile */
 	host = dbt_dispatch(cpu);
 	if (host != cpu->vm->t_leave)
 		cpu->vm->enter(cpu, host);
+	smp_leave(cpu);
 	cpu->exit = NULL;
 	return out->reason;
 }

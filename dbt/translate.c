@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dbt/translate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "common/log.h"
 #include "dbt/a64/helpers_fp.h"
+#include "dbt/rules.h"
 
 #define MAX_INSNS      48
 #define LIVENESS_DEPTH 24 /* instructions looked at behind the block */
@@ -29,7 +31,8 @@ static bool flags_live_at(const u32 *code, s64 off, unsigned depth)
 			off += in.imm;
 			continue;
 		}
-		if (in.op == A64_CBZ || in.op == A64_CBNZ || in.op == A64_TBZ || in.op == A64_TBNZ) {
+		if (in.op == A64_CBZ || in.op == A64_CBNZ || in.op == A64_TBZ ||
+		    in.op == A64_TBNZ) {
 			if (flags_live_at(code, off + in.imm, depth / 2))
 				return true;
 			depth = depth / 2 + 1;
@@ -91,6 +94,20 @@ static void decode_block(struct tr *tr, const u32 *code, unsigned max)
 	}
 }
 
+/* CPACR_EL1.FPEN traps at EL1 as well where bit 20 is clear. */
+static void check_fp_trap(struct tr *tr, const struct a64_insn *in)
+{
+	struct hir_opnd t = htmp(&tr->hir);
+	struct hir *h;
+
+	hir_emit(&tr->hir, HIR_AND, 4, t, hstate(offsetof(struct dbt_vcpu, sys.cpacr_el1)),
+		 himm(1 << 20));
+	h = hir2(&tr->hir, HIR_BAILZ, 4, hnone(), t);
+	h->fn = helper_fp_trap;
+	h->raw = in->raw;
+	tr->fp_checked = true;
+}
+
 static int build_one(struct tr *tr)
 {
 	const struct a64_insn *in = &tr->insn[tr->i];
@@ -103,40 +120,64 @@ static int build_one(struct tr *tr)
 			tr->ended = true;
 			return 0;
 		}
+		if (tr->mode & TR_MODE_EL1 && !tr->fp_checked)
+			check_fp_trap(tr, in);
 		if (!build_fp(tr, in))
 			return 0;
 		return build_simd(tr, in);
 	}
+	if (a64_op_flags(in->op) & A64F_SYS)
+		tr->fp_checked = false;
 	if (!build_int(tr, in))
 		return 0;
 	return build_sys(tr, in);
+}
+
+/* Ends the block with an undefined-instruction exception at instruction tr->i. */
+static void emit_undef(struct tr *tr)
+{
+	hir_helper_end(&tr->hir, helper_undef, tr->insn[tr->i].raw);
+	tr->ended = true;
+}
+
+/* The whole block is one undefined instruction. */
+static void undef_block(struct tr *tr)
+{
+	hconst_reset();
+	tr->hir.n = tr->hir.insn = tr->i = 0;
+	tr->n_rule = 0;
+	tr->n_builder = tr->n = tr->span[0] = 1;
+	tr->rule[0] = 0;
+	emit_undef(tr);
 }
 
 /* Emits HIR for the decoded instructions; shortens tr->n where something ends the block early. */
 static void build_block(struct tr *tr)
 {
 	enum dbt_rules_mode rules = tr->vm->cfg.rules;
-	struct dbt_vm *vm = tr->vm;
 
 	hconst_reset();
 	tr->hir.n = 0;
-	tr->ended = false;
+	tr->n_rule = tr->n_builder = 0;
+	tr->ended = tr->fp_checked = false;
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {
 		unsigned start = tr->hir.n, k = 0;
 
+		tr->rule[tr->i] = 0;
 		tr->hir.insn = tr->i;
 		tr->hir.ntmp = tr->hir.nvtmp = 0;
-		if (rules != DBT_RULES_NONE)
+		/* YIELD is a rule's no-op only where there is nobody to yield to. */
+		if (rules != DBT_RULES_NONE &&
+		    (tr->insn[tr->i].op != A64_YIELD || tr->vm->cfg.max_vcpus < 2))
 			k = rules_apply(tr);
 		if (k) {
-			vm->stats.insns_by_rule += k;
+			tr->n_rule += k;
 		} else {
 			k = 1;
-			vm->stats.insns_by_builder++;
+			tr->n_builder++;
 			if (build_one(tr)) {
 				tr->hir.n = start;
-				hir_helper_end(&tr->hir, helper_undef, tr->insn[tr->i].raw);
-				tr->ended = true;
+				emit_undef(tr);
 			}
 		}
 		if (tr->hir.n >= HIR_MAX - 1) { /* does not fit: end before this one */
@@ -144,23 +185,43 @@ static void build_block(struct tr *tr)
 			tr->n = tr->i;
 			return;
 		}
-		vm->op_uses[tr->insn[tr->i].op]++;
 		tr->span[tr->i] = (u8)k;
 		tr->i += k;
 	}
 	tr->n = tr->i;
 }
 
-static void log_block(struct tr *tr, u64 gpa, const struct block *b)
+static bool in_log_range(const struct tr *tr)
+{
+	u64 lo = tr->page_va + tr->page_off, hi = lo + 4 * tr->n - 1;
+
+	return lo <= log_addr_hi && hi >= log_addr_lo;
+}
+
+static void log_block(struct tr *tr, const struct block *b)
 {
 	char buf[256];
 
+	if (!in_log_range(tr))
+		return;
+
 	if (log_on(LOG_IN))
 		for (unsigned i = 0; i < tr->n; i++) {
-			a64_disas(&tr->insn[i], gpa + tr->page_off + 4 * i, buf, sizeof(buf));
+			a64_disas(&tr->insn[i], tr->page_va + tr->page_off + 4 * i, buf,
+				  sizeof(buf));
 			log_print("in   %08llx  %08x  %s\n",
-				  (unsigned long long)(gpa + tr->page_off + 4 * i), tr->insn[i].raw,
-				  buf);
+				  (unsigned long long)(tr->page_va + tr->page_off + 4 * i),
+				  tr->insn[i].raw, buf);
+		}
+	if (log_on(LOG_RULES))
+		for (unsigned i = 0; i < tr->n; i += tr->span[i] ? tr->span[i] : 1) {
+			const struct rule_info *r =
+				tr->rule[i] ? &rules_info[tr->rule[i] - 1] : NULL;
+
+			log_print("rule %08llx  %u: %s (%s:%u)\n",
+				  (unsigned long long)(tr->page_va + tr->page_off + 4 * i),
+				  tr->span[i], r ? r->name : "builder", r ? r->file : "dbt/a64",
+				  r ? r->line : 0u);
 		}
 	if (log_on(LOG_HIR))
 		for (unsigned i = 0; i < tr->hir.n; i++) {
@@ -185,53 +246,123 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
-static _Thread_local struct tr *tr_buf;
-
-struct block *dbt_translate(struct dbt_vm *vm, struct code_page *page, u32 off, bool single)
+/* Without the lock: HIR and code of the block at page offset `off`, the longest that can be had. */
+static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 {
-	const u32 *code = (const u32 *)dbt_ram_ptr(vm, page->gpa, PAGE_SIZE);
-	struct tr *tr = tr_buf;
+	const u32 *code = (const u32 *)dbt_ram_ptr(tr->vm, page->gpa, PAGE_SIZE);
 	struct block *b = NULL;
 	const char *why = NULL;
 	unsigned max = page->mode & TR_MODE_STEP ? 1 : MAX_INSNS;
-	u64 t0 = now_ns();
 
-	if (!tr && !(tr = tr_buf = malloc(sizeof(*tr))))
-		return NULL;
+	tr->page_off = off;
 	while (max && !b) {
-		tr->vm = vm;
-		tr->page_off = off;
-		tr->mode = page->mode;
-		tr->single = single;
 		decode_block(tr, code, max);
 		analyse_flags(tr, code);
 		build_block(tr);
-		b = tr->n ? place_block(vm, tr, page, &why) : NULL;
+		b = tr->n ? place_block(tr->vm, tr, page, &why) : NULL;
 		if (!b) {
 			if (why && log_topics)
 				log_print("cannot place block at %llx+%x (%u instructions): %s\n",
 					  (unsigned long long)page->gpa, off, tr->n, why);
-			log_block(tr, page->gpa, NULL);
+			log_block(tr, NULL);
 			max = (tr->n ? tr->n : max) / 2;
 		}
 	}
 	if (!b) {
-		error_report("translation of %08x at guest physical %llx failed: %s", code[off / 4],
-			     (unsigned long long)page->gpa + off, why ? why : "too long");
-		return NULL;
+		/* A hole in placement must not end the machine: the guest sees an undefined
+		 * instruction. */
+		warn_ratelimited("translation of %08x at guest physical %llx failed (%s): UNDEF",
+				 code[off / 4], (unsigned long long)page->gpa + off,
+				 why ? why : "too long");
+		decode_block(tr, code, 1);
+		analyse_flags(tr, code);
+		undef_block(tr);
+		b = place_block(tr->vm, tr, page, &why);
 	}
-	if (log_topics & (LOG_IN | LOG_HIR | LOG_OUT))
-		log_block(tr, page->gpa, b);
-	if (single) {
-		b->next_variant = page->variants;
-		page->variants = b;
-	} else {
-		page->slots[off / 4] = b->host;
-	}
+	if (b && log_topics & (LOG_IN | LOG_RULES | LOG_HIR | LOG_OUT))
+		log_block(tr, b);
+	return b;
+}
+
+/* Under vm->lock. */
+static void count(struct dbt_vm *vm, const struct tr *tr, const struct block *b, u64 ns)
+{
+	for (unsigned i = 0; i < tr->n; i += tr->span[i] ? tr->span[i] : 1)
+		vm->op_uses[tr->insn[i].op]++;
+	vm->stats.insns_by_rule += tr->n_rule;
+	vm->stats.insns_by_builder += tr->n_builder;
 	vm->stats.blocks_translated++;
 	vm->stats.insns_translated += tr->n;
 	vm->stats.guest_bytes += 4 * tr->n;
 	vm->stats.host_bytes += b->host_end - b->host;
-	vm->stats.translate_ns += now_ns() - t0;
-	return b;
+	vm->stats.translate_ns += ns;
+}
+
+/* Under vm->lock: makes the block known, or finds that it must not be or need not be. */
+static int enter_block(struct tr *tr, struct code_page *page, u32 seq, struct code_space *sp,
+		       struct block *b, u64 ns, u32 *host)
+{
+	struct dbt_vm *vm = tr->vm;
+	u32 off = tr->page_off;
+
+	if (page->seq != seq || sp->chunk->state != CHUNK_USED) {
+		code_end(vm, sp, NULL, NULL);
+		return -EAGAIN;
+	}
+	if (!tr->single && slot_get(page, off) != vm->t_lookup) { /* another vCPU was faster */
+		code_end(vm, sp, NULL, NULL);
+		*host = slot_get(page, off);
+		return 0;
+	}
+	code_end(vm, sp, b, tr->code_end);
+	count(vm, tr, b, ns);
+	*host = b->host;
+	if (tr->single) {
+		b->next_variant = page->variants;
+		page->variants = b;
+	} else {
+		slot_set(page, off, b->host);
+	}
+	return 0;
+}
+
+static _Thread_local struct tr *tr_buf;
+
+int dbt_translate(struct dbt_vcpu *cpu, struct code_page *page, u32 off, bool single, u32 *host)
+{
+	struct dbt_vm *vm = cpu->vm;
+	struct code_space sp;
+	struct tr *tr = tr_buf;
+	struct block *b;
+	u64 t0 = now_ns();
+	u32 seq;
+	int r;
+
+	if (!tr && !(tr = tr_buf = malloc(sizeof(*tr))))
+		return -ENOMEM;
+	pthread_mutex_lock(&vm->lock);
+	r = code_begin(cpu, &sp);
+	seq = page->seq;
+	if (!r && page->dead) {
+		code_end(vm, &sp, NULL, NULL);
+		r = -EAGAIN;
+	}
+	pthread_mutex_unlock(&vm->lock);
+	if (r == -EAGAIN)
+		code_wait(cpu);
+	if (r)
+		return r;
+	tr->vm = vm;
+	tr->mode = page->mode;
+	tr->page_va = ALIGN_DOWN(cpu->pc, PAGE_SIZE);
+	tr->single = single;
+	tr->code = sp.rw;
+	b = translate(tr, page, off);
+	pthread_mutex_lock(&vm->lock);
+	if (b)
+		r = enter_block(tr, page, seq, &sp, b, now_ns() - t0, host);
+	else
+		code_end(vm, &sp, NULL, NULL);
+	pthread_mutex_unlock(&vm->lock);
+	return b ? r : -EINVAL;
 }

@@ -84,7 +84,6 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 		return -ENOMEM;
 	}
 	vm->cfg = *cfg;
-	pthread_mutex_init(&vm->lock, NULL);
 	vm->tsc_mul = (u64)(((u128)1000000000ull << 32) / tsc_hz());
 	vm->tsc_base = __rdtsc();
 	r = code_init(vm, err);
@@ -106,7 +105,6 @@ void dbt_vm_destroy(struct dbt_vm *vm)
 	view_fini(vm);
 	for (unsigned i = 0; i < vm->nslots; i++)
 		free(vm->slot[i].pages);
-	pthread_mutex_destroy(&vm->lock);
 	free(vm->rule_uses);
 	free(vm);
 }
@@ -135,9 +133,8 @@ int dbt_vm_set_memory(struct dbt_vm *vm, gpa_t gpa, u64 size, void *host)
 
 void dbt_vm_flush(struct dbt_vm *vm)
 {
-	view_tlbi_all(vm);
-	view_flush(&vm->flat);
-	code_invalidate_all(vm);
+	view_flush_all(vm);
+	code_flush_all(vm);
 }
 
 /* ---- registers ---- */
@@ -203,11 +200,18 @@ int dbt_vcpu_set_reg(struct dbt_vcpu *cpu, struct dbt_reg reg, const void *val)
 
 /* ---- statistics ---- */
 
+/* Each vCPU counts in its own; what is done under vm->lock counts in vm->stats. */
 void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st)
 {
+	u64 *sum = (u64 *)st;
+
 	*st = vm->stats;
-	for (unsigned i = 0; i < vm->nvcpus; i++)
-		st->exceptions += vm->vcpu[i]->stats.exceptions;
+	for (unsigned i = 0; i < vm->nvcpus; i++) {
+		const u64 *add = (const u64 *)&vm->vcpu[i]->stats;
+
+		for (unsigned k = 0; k < sizeof(*st) / sizeof(u64); k++)
+			sum[k] += add[k];
+	}
 }
 
 void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f)

@@ -14,8 +14,11 @@
 #define TABLE_BITS   36 /* virtual page number bits in a flat table: 48-bit addresses */
 #define TABLE_BYTES  (8ull << TABLE_BITS)
 #define MAX_SLOTS    8
-#define N_VIEWS	     32 /* EL0 views kept, one per ASID, least recently used out */
+#define N_VIEWS	       32	/* EL0 views kept at least, least recently used out */
+#define N_VIEWS_MAX    (64 + 8) /* every vCPU pins one, and some are left to choose from */
 #define N_CHUNKS     16
+#define SEGMENT_SIZE   (256u << 10)
+#define BLOCK_ROOM     32768 /* bytes of code cache a translation may need */
 #define SLOTS_PER_PAGE 1024
 #define MAX_BREAKPOINTS 256
 
@@ -33,13 +36,28 @@ struct dbt_slot {
 struct code_page {
 	u64 gpa;
 	u32 mode;
+	/* under vm->lock */
 	u32 nblocks;	/* since the last invalidation */
 	u32 chunk_mask; /* chunks that hold blocks of this page, invalidated ones included */
-	struct code_page *next; /* other mode, same page */
+	u32 seq;   /* goes on with each invalidation: a translation begun before must not be entered
+		    */
+	bool dead; /* unlinked; freed once no vCPU can hold a pointer to it */
+	struct code_page *next; /* other mode, same page; dead ones: next dead one */
 	struct code_page *all_next;
 	struct block *variants; /* single-instruction variants */
-	u32 slots[SLOTS_PER_PAGE];
+	u32 slots[SLOTS_PER_PAGE]; /* read by translated code and C without the lock: slot_get,
+				      slot_set */
 };
+
+static inline u32 slot_get(const struct code_page *page, u64 off)
+{
+	return __atomic_load_n(&page->slots[off / 4], __ATOMIC_RELAXED);
+}
+/* After the code it leads to has been written: other vCPUs may follow it at once. */
+static inline void slot_set(struct code_page *page, u64 off, u32 host)
+{
+	__atomic_store_n(&page->slots[off / 4], host, __ATOMIC_RELEASE);
+}
 
 /* Header of a translation, in the code cache just before its code. */
 struct block {
@@ -68,26 +86,61 @@ struct site {
 #define DESC_EXACT    BIT(20) /* a lone load/store: may be emulated in C at once */
 #define DESC_INDIRECT BIT(31) /* an indirect branch, rax = target */
 
-struct chunk {
-	u32 *blocks; /* RX addresses of block headers, ascending */
-	u32 nblocks, cap;
-	u8 *rw;	  /* start */
-	u32 used;
+/*
+ * A request to vCPUs to pass the dispatcher, and what to compare their answers with. `mask` is of
+ * positions in dbt_vm.vcpu[].
+ */
+struct smp_grace {
+	u64 mask;
+	u32 seq[64];
 };
 
-/* Flat tables of one translation regime: addends for loads, stores (adjacent), and code. */
+/* A piece of a chunk that one thread at a time translates into. */
+struct segment {
+	u32 *blocks; /* RX addresses of block headers, ascending */
+	u32 nblocks, cap;
+	u32 used; /* bytes */
+	bool busy;
+};
+
+/*
+ * Chunks are filled in turn. While one is filled, the next is already retired: its slots are empty,
+ * and by the time it is wanted every vCPU has long passed the dispatcher, its return stack reset.
+ */
+enum chunk_state { CHUNK_FREE, CHUNK_USED, CHUNK_RETIRED };
+struct chunk {
+	enum chunk_state state;
+	u32 nopen; /* segments in use */
+	struct segment *seg;
+	u8 *rw;			/* start */
+	struct code_page *dead; /* RETIRED: to be freed with it */
+	struct smp_grace grace; /* RETIRED: who may still be in there */
+};
+
+/*
+ * Flat tables of one translation regime: addends for loads, stores (adjacent), and code. Entries
+ * are read by translated code and C without a lock, and written with single 8-byte stores under
+ * `lock`.
+ */
 struct dbt_view {
+	pthread_mutex_t lock;
+	u32 seq; /* goes on whenever entries are dropped: what a walk begun before found must not be
+		    entered */
 	u64 *ld, *st, *ex;
 	u8 *blk_map;	/* a bit a 2 MiB region: entries were filled from a block mapping */
 	u8 *huge_map;	/* ... from one larger than 2 MiB */
 	u8 *any_map;	/* ... at all */
 	u64 *filled;	/* undo log: indexes with a non-zero entry */
 	u32 nfilled;
-	u16 asid;
-	bool used;
 	bool has_global; /* nG = 0 entries in an EL0 view */
-	u8 low;		 /* EL1 code running in the lower half: 1, with PAN set 2; else 0 */
-	u64 ttbr0;	 /* of such a view */
+
+	/* whose it is: under vm->view_lock, constant while pinned */
+	bool used;
+	u16 asid;
+	u64 ttbr; /* TTBR0's table: without CnP two vCPUs may use one ASID for different ones */
+	u8 low;	  /* EL1 code running in the lower half: 1, with PAN set 2; else 0 */
+	u32 mode; /* EL0: TR_MODE_* of the code it leads to, which enters other blocks without asking */
+	unsigned pins; /* vCPUs with this user_view or low_view */
 	u64 stamp;
 };
 
@@ -99,10 +152,14 @@ struct dbt_vm {
 	/* code cache: one memfd, mapped twice */
 	u8 *code_rw;
 	u8 *code_rx;
-	u64 code_size, chunk_size;
+	u64 code_size, chunk_size, seg_size;
 	u64 chunks_start; /* offset of chunk 0: thunks and constants lie before */
+	pthread_mutex_t lock; /* chunks, segments, code pages, patching, the statistics below. Taken
+				 before a view's */
 	struct chunk chunk[N_CHUNKS];
 	u32 cur_chunk;
+	u32 evict_seq; /* goes on with each chunk given back: host addresses from before may be
+			  others' */
 	struct code_page *all_pages;
 
 	/* thunks, RX addresses */
@@ -111,16 +168,18 @@ struct dbt_vm {
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (both halves), MMU off */
-	struct dbt_view el0[N_VIEWS];
+	struct dbt_view none; /* never filled: for a TTBR0 that has no view (yet) */
+	struct dbt_view el0[N_VIEWS_MAX];
+	unsigned nel0;
+	pthread_mutex_t view_lock; /* who uses which view. Taken before a view's lock, never with
+				      vm->lock */
 	u64 view_stamp;
 
-	u64 *no_exec; /* an empty exec table: every indirect branch goes to the dispatcher */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints;
 
-	struct dbt_vcpu *vcpu[64];
+	struct dbt_vcpu *vcpu[64]; /* constant while one runs */
 	unsigned nvcpus;
-	pthread_mutex_t lock; /* code cache, code pages, views */
 	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */
 	struct dbt_stats stats;
 	u64 op_uses[2048];
@@ -140,18 +199,57 @@ static inline u8 *dbt_ram_ptr(struct dbt_vm *vm, u64 gpa, u64 len)
 	return NULL;
 }
 
+/* ---- smp.c: waiting until every vCPU has left what is stale ---- */
+/*
+ * Translated code may keep an addend in a register, and its return stack refers to code and to
+ * mappings; all of that ends when the vCPU passes the dispatcher with EXIT_REQ_QUIESCE set (or
+ * is outside dbt_vcpu_run). Whoever changes shared state does so first, then requests, then
+ * waits. A vCPU that waits counts as outside: it must go on by the dispatcher.
+ */
+void smp_enter(struct dbt_vcpu *cpu); /* from here on others wait for this vCPU ... */
+void smp_leave(struct dbt_vcpu *cpu); /* ... and from here on no more */
+void smp_pass(struct dbt_vcpu *cpu);  /* dispatcher, exit_req just taken */
+static inline u64 smp_all(const struct dbt_vm *vm)
+{
+	return vm->nvcpus < 64 ? BIT(vm->nvcpus) - 1 : ~0ull;
+}
+/* Predictions of these vCPUs are wrong from now on: they reset their return stacks at the next
+ * poll. */
+void smp_stale_returns(struct dbt_vm *vm, u64 mask);
+void smp_request(struct dbt_vm *vm, u64 mask, struct smp_grace *g);
+bool smp_passed(struct dbt_vm *vm, const struct smp_grace *g);
+void smp_wait(struct dbt_vcpu *cpu, const struct smp_grace *g);
+/* `cpu` has dropped what vCPUs in `mask` may be using: its next DSB waits for them. */
+void smp_defer(struct dbt_vcpu *cpu, u64 mask, bool returns);
+
 /* ---- view.c ---- */
 int view_init(struct dbt_vm *vm, const char **err);
 void view_fini(struct dbt_vm *vm);
-/* Records where the page of va lies on the host; st says whether stores may use it. */
-void view_fill(struct dbt_view *v, u64 va, u8 *host_page, const struct walk *w);
-void view_fill_exec(struct dbt_view *v, u64 va, struct code_page *page, const struct walk *w);
-void view_flush(struct dbt_view *v);
+/* To be read before the walk whose result goes to view_fill. */
+static inline u32 view_seq(const struct dbt_view *v)
+{
+	return __atomic_load_n(&v->seq, __ATOMIC_ACQUIRE);
+}
+/*
+ * Records where the page of va lies on the host, as loads and stores may use it. False: entries
+ * were dropped since `seq`, the walk must be done again.
+ */
+bool view_fill(struct dbt_view *v, u64 va, u8 *host_page, const struct walk *w, u32 seq);
+bool view_fill_exec(struct dbt_view *v, u64 va, struct code_page *page, const struct walk *w,
+		    u32 seq);
 void view_flush_exec(struct dbt_vm *vm); /* exec entries of every view: code pages go away */
+void view_flush_all(struct dbt_vm *vm);	 /* everything; no vCPU runs */
+/* Gives an EL1 that has met LDTR/STTR its user view. */
+void view_claim_user(struct dbt_vcpu *cpu);
+void view_release(struct dbt_vcpu *cpu); /* unpins; view_switch must follow before it runs again */
 
 static inline u64 view_index(u64 va)
 {
 	return va >> PAGE_SHIFT & (BIT(TABLE_BITS) - 1);
+}
+static inline u64 view_get(const u64 *tab, u64 va)
+{
+	return __atomic_load_n(&tab[view_index(va)], __ATOMIC_RELAXED);
 }
 
 /* ---- code.c ---- */
@@ -159,12 +257,23 @@ int code_init(struct dbt_vm *vm, const char **err);
 void code_fini(struct dbt_vm *vm);
 /* The code page of RAM page `gpa`, made if need be; NULL outside RAM or without memory. */
 struct code_page *code_page_get(struct dbt_vm *vm, u64 gpa, u32 mode);
-/* Room for a translation of at most `need` bytes in the current chunk; may evict one. RW pointer. */
-u8 *code_reserve(struct dbt_vm *vm, u64 need);
-void code_commit(struct dbt_vm *vm, struct block *b, u8 *end);
+/*
+ * The calls below want vm->lock held. code_begin gives the thread BLOCK_ROOM bytes to translate
+ * into: 0, -ENOMEM, or -EAGAIN when the next chunk is not free yet: call code_wait, without the
+ * lock. code_end gives the segment back, with `b` and the bytes up to `end` in it or (b NULL)
+ * nothing.
+ */
+struct code_space {
+	struct segment *seg;
+	struct chunk *chunk;
+	u8 *rw;
+};
+int code_begin(struct dbt_vcpu *cpu, struct code_space *sp);
+void code_end(struct dbt_vm *vm, struct code_space *sp, struct block *b, u8 *end);
 struct block *code_find(struct dbt_vm *vm, u32 host); /* block containing a host address, or NULL */
 const struct site *code_find_site(struct dbt_vm *vm, u32 host);
-void code_reset_ret_stacks(struct dbt_vm *vm);
+void code_wait(struct dbt_vcpu *cpu);	/* lock not held; go on by the dispatcher */
+void code_flush_all(struct dbt_vm *vm); /* every translation; no vCPU runs, takes the lock */
 
 static inline u8 *rx_to_rw(const struct dbt_vm *vm, u32 rx)
 {
@@ -176,12 +285,19 @@ static inline u32 rw_to_rx(const struct dbt_vm *vm, const void *rw)
 }
 
 /* ---- translate.c ---- */
-/* Translates the block at byte offset `off` of `page`; NULL only on internal failure (*err set). */
-struct block *dbt_translate(struct dbt_vm *vm, struct code_page *page, u32 off, bool single);
+/*
+ * Translates the block at byte offset `off` of `page`; *host is its entry. 0; -EAGAIN: something
+ * changed or space ran out meanwhile, go back to the dispatcher; -EINVAL: internal failure,
+ * reported.
+ */
+int dbt_translate(struct dbt_vcpu *cpu, struct code_page *page, u32 off, bool single, u32 *host);
 
 /* ---- x64/place.c, x64/thunks.c ---- */
 struct tr;
-/* Encodes tr->hir; NULL + *why on failure ("-ENOSPC like": block too long -> caller shortens). */
+/*
+ * Encodes tr->hir at tr->code; tr->code_end is the end of what it used. NULL + *why on failure
+ * ("-ENOSPC like": block too long -> caller shortens).
+ */
 struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page, const char **why);
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
 
@@ -196,8 +312,8 @@ enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };
 enum debug_verdict debug_before(struct dbt_vcpu *cpu);
 /* The instruction debug_enter() led to is over, with or without an exception. */
 void debug_after(struct dbt_vcpu *cpu);
-/* Host code of the instruction at pc alone, in a page of TR_MODE_STEP; 0 when translation failed. */
-u32 debug_enter(struct dbt_vcpu *cpu, struct code_page *page);
+/* The instruction at pc is run next, alone. */
+void debug_enter(struct dbt_vcpu *cpu, const struct code_page *page);
 /* True if the step is over: the exit is filled in. */
 bool debug_report_step(struct dbt_vcpu *cpu);
 
@@ -213,7 +329,7 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu);
 u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off);
 u64 dbt_do_miss(struct dbt_vcpu *cpu);
 u64 dbt_do_gp(struct dbt_vcpu *cpu);
-/* Mode bits for the code the vCPU is about to run. */
-u32 cpu_tr_mode(const struct dbt_vcpu *cpu);
+/* TR_MODE_* of EL0 code under the current FPCR, FPSR and CPACR. */
+u32 cpu_el0_mode(const struct dbt_vcpu *cpu);
 
 #endif

@@ -50,3 +50,21 @@ prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--
 	$(Q)mkdir -p rules/proofs
 	$(Q)$< -j $(PROVE_JOBS) $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
 		$(RULES_BASE) $(RULES_LEARN)
+
+# ---- learning ----
+LEARN_SRC := $(wildcard rules/learn/*.c) rules/prove/concrete.c rules/prove/concrete_rule.c \
+             rules/prove/instance.c $(wildcard rules/lang/*.c)
+
+$(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $(RULES_LANG) \
+                      $(BUILD)/libarmature.a
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $(LEARN_SRC) $(BUILD)/libarmature.a $(LDLIBS) \
+		-lZydis -ldw -lelf -pthread
+
+.PHONY: learn corpus
+corpus: ## fetch and compile what rules are learned from
+	$(Q)rules/learn/corpus.sh $(BUILD)/corpus
+
+learn: corpus $(BUILD)/rules-learn $(BUILD)/rules-prove ## learn rules from the corpus, prove them, write rules/learned
+	$(Q)$(BUILD)/rules-learn -j $(PROVE_JOBS) $(LEARN_FLAGS) -o $(BUILD)/learned.rules $(BUILD)/corpus/list

@@ -40,7 +40,7 @@ struct zboot_header {
 
 static int open_image(const char *what, const char *path, int *fd, u64 *size)
 {
-	struct stat st;
+	struct stat st = {0};
 	int err = 0;
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -438,6 +438,8 @@ static int probe_bus(struct probe *p)
 {
 	int len;
 
+	if (fdt_first_subnode(p->fdt, p->node) < 0)
+		return 0;
 	if (!fdt_getprop(p->fdt, p->node, "ranges", &len) || len)
 		return bad_node(p, "only buses with an empty ranges property are supported");
 	if (fdt_node_depth(p->fdt, p->node) > MAX_DEPTH)

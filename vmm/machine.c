@@ -94,6 +94,15 @@ enum sandbox_mode machine_sandbox_mode(const struct machine *m)
 	return modes[m->cfg->sandbox];
 }
 
+/* Keys that are understood and checked, with nothing behind them yet. */
+static int refuse_unimplemented(const struct machine *m)
+{
+	if (!strcmp(m->cfg->monitor, "none"))
+		return 0;
+	error_report("monitor: \"%s\": the QMP monitor is not implemented yet", m->cfg->monitor);
+	return -ENOTSUP;
+}
+
 static int make_tree(struct machine *m)
 {
 	if (m->cfg->device_tree)
@@ -200,7 +209,9 @@ int machine_create(const struct vm_config *cfg, struct event_loop *loop, struct 
 	m->images.kernel_fd = m->images.initrd_fd = -1;
 	m->request_notifier = event_notifier_add(loop, request_notified, m);
 	backends_collect(m);
-	err = m->request_notifier ? make_tree(m) : -errno;
+	err = m->request_notifier ? refuse_unimplemented(m) : -errno;
+	if (!err)
+		err = make_tree(m);
 	if (!err)
 		err = make_memory(m);
 	if (!err)

@@ -97,6 +97,8 @@ static int run(struct process *p, const struct cli *cli)
 		if (p->stats)
 			write_stats(p, cli->stats);
 		machine_destroy(p->machine);
+	} else if (err == -EINVAL || err == -ENOTSUP) {
+		status = EXIT_STATUS_CONFIG; /* what was asked for cannot be */
 	}
 	if (p->stats)
 		fclose(p->stats);

@@ -122,6 +122,7 @@ static unsigned ucomis(const struct fpb *f)
 
 void fpb_bail(struct fpb *f, enum xcc cc)
 {
+	f->bails = true;
 	hir_bail(f->b, cc, helper_fp, f->in->raw);
 }
 
@@ -129,6 +130,23 @@ static void bail_mask(struct fpb *f, struct hir_opnd mask)
 {
 	vcmp(f, VOP_VPTEST, mask, mask);
 	fpb_bail(f, XCC_NE);
+}
+
+void fpb_bail_state(struct fpb *f, size_t off, u32 bits)
+{
+	struct hir_opnd t = htmp(f->b);
+	struct hir *h;
+
+	hir_emit(f->b, HIR_AND, 4, t, hstate(off), himm((s32)bits));
+	h = hir2(f->b, HIR_BAILNZ, 4, hnone(), t);
+	h->fn = helper_fp;
+	h->raw = f->in->raw;
+	f->bails = true;
+}
+
+void fpb_bail_ahp(struct fpb *f)
+{
+	fpb_bail_state(f, offsetof(struct dbt_vcpu, fpcr), FPCR_AHP);
 }
 
 void fpb_bail_nan(struct fpb *f, struct hir_opnd w)
@@ -302,24 +320,23 @@ static unsigned comis(const struct fpb *f, bool signal)
 	return ucomis(f);
 }
 
-static void fcmp(struct fpb *f, bool signal, struct hir_opnd b)
+static void fccmp(struct fpb *f, bool signal, unsigned cond, struct hir_opnd b)
 {
-	vcmp(f, comis(f, signal), hv(f->in->rn), b);
-	hir2(f->b, HIR_FCMPF, 4, hnone(), hnone());
+	struct hir *h = hir_emit(f->b, HIR_FCCMP, 16, hnone(), hv(f->in->rn), b);
+
+	h->c = himm(f->in->amount);
+	h->cc = (u8)cond;
+	h->vop = (u16)comis(f, signal);
 }
 
-static void fccmp(struct fpb *f, bool signal)
+static void fcmp(struct fpb *f, bool signal, struct hir_opnd b)
 {
-	struct hir *h;
-
-	if (f->in->cond >= A64_AL) {
-		fcmp(f, signal, hv(f->in->rm));
+	if (f->bails) { /* FCCMP leaves NZCV where the helper does, in memory */
+		fccmp(f, signal, A64_AL, b);
 		return;
 	}
-	h = hir_emit(f->b, HIR_FCCMP, 16, hnone(), hv(f->in->rn), hv(f->in->rm));
-	h->c = himm(f->in->amount);
-	h->cc = f->in->cond;
-	h->vop = (u16)comis(f, signal);
+	vcmp(f, comis(f, signal), hv(f->in->rn), b);
+	hir2(f->b, HIR_FCMPF, 4, hnone(), hnone());
 }
 
 static void fcm(struct fpb *f, unsigned pred, bool abs)
@@ -349,8 +366,8 @@ int build_fp_compare(struct fpb *f)
 	case A64_FCMPE: fcmp(f, true, m); break;
 	case A64_FCMP_zero: fcmp(f, false, zero); break;
 	case A64_FCMPE_zero: fcmp(f, true, zero); break;
-	case A64_FCCMP: fccmp(f, false); break;
-	case A64_FCCMPE: fccmp(f, true); break;
+	case A64_FCCMP: fccmp(f, false, f->in->cond, m); break;
+	case A64_FCCMPE: fccmp(f, true, f->in->cond, m); break;
 	case A64_FCMEQ_s:
 	case A64_FCMEQ_v: fcm(f, CMP_EQ_OQ, false); break;
 	case A64_FCMGE_s:
@@ -389,10 +406,136 @@ static bool is_vector(unsigned op)
 	       ex == fpx_tofix_v || ex == fpx_fromfix_v || ex == fpx_fcvtl || ex == fpx_fcvtn;
 }
 
+/* ---- FPCR.FZ ---- */
+
+/*
+ * Bail if a lane is denormal, n <= 3. Under DAZ a denormal equals zero, but has bits other than the
+ * sign. The comparison raises Invalid for signalling NaNs, as all operations that come here do.
+ */
+static void bail_denormal(struct fpb *f, const struct hir_opnd *a, unsigned n)
+{
+	u64 abs = f->size == 3 ? ~0ull >> 1 : f->vec ? 0x7fffffff7fffffff : 0x7fffffff;
+	struct hir_opnd any = hnone();
+
+	for (unsigned i = 0; i < n; i++) {
+		struct hir_opnd m = fpb_opi(f, fpb_vop(f, FPV_CMP), a[i], hconst(0, 0), CMP_EQ_OQ);
+
+		hir_v(f->b, VOP_VANDPS, m, m, a[i]);
+		if (i)
+			hir_v(f->b, VOP_VORPS, any, any, m);
+		else
+			any = m;
+	}
+	vcmp(f, VOP_VPTEST, any, hconst(abs, f->vec ? abs : 0));
+	fpb_bail(f, XCC_NE);
+}
+
+/* The operands of the operation, by its shape, and nothing else: a stray NaN would raise Invalid.
+ */
+static unsigned fz_operands(struct fpb *f, struct hir_opnd *a)
+{
+	const struct a64_insn *in = f->in;
+	const struct fp_desc *d = &fp_descs[in->op];
+	void (*ex)(struct fp_x *) = d->exec;
+	bool cmp_zero = ex == fpx_fcmp && d->flags & FPX_SWAP;
+	unsigned n = 0;
+
+	if (ex == fpx_fcvtl && in->q) {
+		a[n] = fpb_opi(f, VOP_VPSHUFD, hv(in->rn), hnone(), 0xee);
+		hir_v(f->b, VOP_VMOVQ_ZX, a[n], a[n], hnone());
+		n++;
+	} else {
+		a[n++] = fpb_src(f, in->rn);
+	}
+	if (ex == fpx_bin_s || ex == fpx_bin_v || ex == fpx_pair_v || ex == fpx_madd ||
+	    ex == fpx_mla_v || ex == fpx_cadd_v || (ex == fpx_fcmp && !cmp_zero))
+		a[n++] = fpb_src(f, in->rm);
+	if (ex == fpx_bin_elem || ex == fpx_bin_elem_s || ex == fpx_mla_elem ||
+	    ex == fpx_mla_elem_s)
+		a[n++] = fpb_elem(f, in->rm, in->amount);
+	if (ex == fpx_madd)
+		a[n++] = hv(in->ra);
+	if (ex == fpx_mla_v || ex == fpx_mla_elem || ex == fpx_mla_elem_s)
+		a[n++] = fpb_src(f, in->rd);
+	return n;
+}
+
+/* Makes inline code possible where FZ is, or may be, set. False: only the helper will do. */
+static bool guard_fz(struct fpb *f)
+{
+	void (*ex)(struct fp_x *) = fp_descs[f->in->op].exec;
+	struct fpb g = *f; /* with the operands' size and shape */
+	struct hir_opnd a[4];
+	unsigned n;
+
+	if (f->tr->mode & TR_MODE_EL1) {
+		fpb_bail_state(f, offsetof(struct dbt_vcpu, fpcr), FPCR_FZ);
+		return true;
+	}
+	if (!(f->tr->mode & TR_MODE_FZ))
+		return true;
+	/* FCCMP must not even compare; FCMLA uses every other element; halves are rare. */
+	if (!(f->tr->mode & TR_MODE_IXC) || f->size < 2 || ex == fpx_fccmp || ex == fpx_cmla_v ||
+	    ex == fpx_cmla_elem)
+		return false;
+	if (ex == fpx_fcvt) {
+		if (f->in->ftype == 3)
+			return false;
+		g.size = f->in->ftype == 1 ? 3 : 2;
+	} else if (ex == fpx_fcvtl || ex == fpx_fcvtn) {
+		g.size = ex == fpx_fcvtl ? 2 : 3;
+		g.q = ex == fpx_fcvtn;
+	} else if (ex == fpx_pair_s) {
+		g.vec = true;
+		g.q = f->size == 3;
+	} else if (ex == fpx_across) {
+		g.q = true;
+	}
+	n = fz_operands(&g, a);
+	bail_denormal(&g, a, n);
+	f->bails = true;
+	return true;
+}
+
+/* What inline code exists for; the others must not emit guards in vain. */
+static bool has_inline(const struct fpb *f)
+{
+	void (*ex)(struct fp_x *) = fp_descs[f->in->op].exec;
+
+	switch (f->in->op) {
+	case A64_FRECPE_s:
+	case A64_FRECPE_v:
+	case A64_FRSQRTE_s:
+	case A64_FRSQRTE_v:
+	case A64_FRECPX_s: return false;
+	default: break;
+	}
+	if (ex == fpx_fcvt) /* D to H needs one rounding of its own */
+		return f->size >= 2 || f->in->ftype == 0;
+	if (ex == fpx_fcvtl || f->in->op == A64_FCVTN_v)
+		return true;
+	return f->size >= 2 && ex != fpx_fcvtn && ex != fpx_fcvtxn_s && ex != fpx_bfdot_v &&
+	       ex != fpx_bfdot_elem && ex != fpx_bfmmla && ex != fpx_bfmlal_v &&
+	       ex != fpx_bfmlal_elem && ex != fpx_fmlal_v && ex != fpx_fmlal_elem &&
+	       ex != fpx_urecpe && ex != fpx_ursqrte;
+}
+
+static int build_inline(struct fpb *f)
+{
+	if (!build_fp_from_int(f))
+		return 0;
+	if (!has_inline(f) || !guard_fz(f))
+		return -1;
+	if (!build_fp_convert(f) || !build_fp_arith(f))
+		return 0;
+	return build_fp_compare(f);
+}
+
 int build_fp(struct tr *tr, const struct a64_insn *in)
 {
 	struct fpb f = {.tr = tr, .b = &tr->hir, .in = in, .size = in->size, .q = in->q};
 	bool known = fp_known(in->op);
+	unsigned start = tr->hir.n;
 
 	if (known)
 		f.vec = is_vector(in->op);
@@ -400,11 +543,9 @@ int build_fp(struct tr *tr, const struct a64_insn *in)
 		return 0;
 	if (!known)
 		return -1;
-	if (f.size >= 1 && !build_fp_convert(&f))
-		return 0;
-	if (f.size >= 2 && !(tr->mode & TR_MODE_FZ) &&
-	    (!build_fp_arith(&f) || !build_fp_compare(&f)))
-		return 0;
-	hir_helper(f.b, helper_fp, in->raw);
+	if (build_inline(&f)) {
+		tr->hir.n = start;
+		hir_helper(f.b, helper_fp, in->raw);
+	}
 	return 0;
 }

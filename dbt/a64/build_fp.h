@@ -5,8 +5,12 @@
  * Inline code is exact for what programs do all the time and leaves for helper_fp (HIR_BAIL) where
  * Arm and x86 differ: NaN results; a tiny result that was rounded up to the smallest normal number,
  * for which only Arm reports underflow; conversions out of range. It must never set a sticky MXCSR
- * bit that Arm would not set, so operations that could are guarded before they run. With FPCR.FZ
- * set, everything that could meet a denormal goes to the helper.
+ * bit that Arm would not set, so operations that could are guarded before they run.
+ *
+ * FPCR.FZ (TR_MODE_FZ; at EL1 tested at run time and left to the helper): a denormal operand raises
+ * Input Denormal, which the host does not, so it bails before anything else. A flushed result is
+ * right, but the host calls it inexact and Arm does not: inline code waits until FPSR.IXC is set
+ * anyhow (TR_MODE_IXC).
  */
 #ifndef ARMATURE_A64_BUILD_FP_H
 #define ARMATURE_A64_BUILD_FP_H
@@ -20,9 +24,10 @@ struct fpb {
 	struct tr *tr;
 	struct hir_buf *b;
 	const struct a64_insn *in;
-	u8 size;  /* of elements */
-	bool vec; /* several lanes */
-	bool q;	  /* ... and all 128 bits of them */
+	u8 size;    /* of elements */
+	bool vec;   /* several lanes */
+	bool q;	    /* ... and all 128 bits of them */
+	bool bails; /* something was emitted that may bail: NZCV must end up in memory */
 };
 
 /* vcmpps predicates. OQ/UQ signal signalling NaNs only, OS/US all. */
@@ -82,6 +87,10 @@ struct hir_opnd fpb_elem(struct fpb *f, unsigned reg, unsigned idx);
 void fpb_finish(struct fpb *f, struct hir_opnd w);
 
 void fpb_bail(struct fpb *f, enum xcc cc);
+/* Bail where bits of a 32-bit field of the CPU are set. */
+void fpb_bail_state(struct fpb *f, size_t off, u32 bits);
+/* Alternative half precision has no place in inline code. */
+void fpb_bail_ahp(struct fpb *f);
 /* Bail if a lane of w is a NaN. */
 void fpb_bail_nan(struct fpb *f, struct hir_opnd w);
 /* Bail if a lane of w is a NaN or plus or minus the smallest normal number. */
@@ -96,5 +105,6 @@ int build_fp_move(struct fpb *f);
 int build_fp_arith(struct fpb *f);
 int build_fp_compare(struct fpb *f);
 int build_fp_convert(struct fpb *f);
+int build_fp_from_int(struct fpb *f); /* integers to floating point: under any FPCR */
 
 #endif

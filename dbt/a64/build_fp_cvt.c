@@ -340,9 +340,8 @@ static int single_to_half(struct fpb *f)
 {
 	struct hir_opnd n = hv(f->in->rn), w;
 
-	if (f->tr->mode & TR_MODE_AHP)
-		return -1;
 	f->size = 2;
+	fpb_bail_ahp(f);
 	fpb_bail_nan(f, n);
 	/* The zeros above become the result's. */
 	w = fpb_opi(f, VOP_VINSERTPS, n, n, 0x0e);
@@ -364,8 +363,7 @@ static int fcvt(struct fpb *f)
 	case 0x01: /* S to H */ return single_to_half(f);
 	case 0x32: /* H to S */
 	case 0x33: /* H to D */
-		if (f->tr->mode & TR_MODE_AHP)
-			return -1;
+		fpb_bail_ahp(f);
 		w = half_to_single(f);
 		if (f->size == 3)
 			hir_v(f->b, VOP_VCVTSS2SD, w, w, w);
@@ -381,8 +379,8 @@ static int fcvtl(struct fpb *f)
 {
 	struct hir_opnd a = hv(f->in->rn), w;
 
-	if (f->in->size == 1 && f->tr->mode & TR_MODE_AHP)
-		return -1;
+	if (f->in->size == 1)
+		fpb_bail_ahp(f);
 	if (f->in->q)
 		a = fpb_opi(f, VOP_VPSHUFD, a, hnone(), 0xee);
 	w = fpb_op1(f, f->in->size == 1 ? VOP_VCVTPH2PS : VOP_VCVTPS2PD, a);
@@ -397,11 +395,10 @@ static int fcvtn(struct fpb *f)
 {
 	struct hir_opnd n = hv(f->in->rn), w, d = hv(f->in->rd);
 
-	if (f->size == 1 && f->tr->mode & TR_MODE_AHP)
-		return -1;
 	/* Either leaves the upper half zero. */
 	if (f->size == 1) {
 		f->size = 2;
+		fpb_bail_ahp(f);
 		fpb_bail_nan(f, n);
 		w = singles_to_halves(f, n);
 	} else {
@@ -417,7 +414,7 @@ static int fcvtn(struct fpb *f)
 
 /* ---- dispatch ---- */
 
-static int build_from_int(struct fpb *f)
+int build_fp_from_int(struct fpb *f)
 {
 	const struct fp_desc *d = &fp_descs[f->in->op];
 	bool uns = d->flags & FPX_UNS;
@@ -453,12 +450,6 @@ static int build_to_int(struct fpb *f)
 
 int build_fp_convert(struct fpb *f)
 {
-	bool fz = f->tr->mode & TR_MODE_FZ;
-
-	if (!build_from_int(f))
-		return 0;
-	if (fz)
-		return -1;
 	switch (f->in->op) {
 	case A64_FCVT: return fcvt(f);
 	case A64_FCVTL_v: return fcvtl(f);

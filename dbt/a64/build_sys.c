@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* C builders of system instructions: helpers, but for what can be done in place. */
 #include "dbt/hir.h"
+#include "dbt/vm.h"
 
 #define NZCV_ID SYSREG_ID(3, 3, 4, 2, 0)
 
@@ -8,6 +9,11 @@ static int helper_clrex(struct dbt_vcpu *cpu, u32 raw)
 {
 	cpu->excl_size = 0;
 	return HELPER_NEXT;
+}
+
+static int helper_yield(struct dbt_vcpu *cpu, u32 raw)
+{
+	return smp_relax(cpu);
 }
 
 static int end(struct tr *tr, helper_fn fn, const struct a64_insn *in)
@@ -43,11 +49,26 @@ static int msr(struct tr *tr, const struct a64_insn *in)
 	return 0;
 }
 
+/* After TLBI and IC it waits until no other vCPU uses what they dropped. */
+static int dsb(struct tr *tr, const struct a64_insn *in)
+{
+	struct hir *h = hir_emit(&tr->hir, HIR_BAILNZ, 4, hnone(),
+				 hstate(offsetof(struct dbt_vcpu, dsb_pending)), hnone());
+
+	h->fn = helper_dsb;
+	h->raw = in->raw;
+	hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone());
+	return 0;
+}
+
 int build_sys(struct tr *tr, const struct a64_insn *in)
 {
 	switch (in->op) {
-	case A64_NOP:
 	case A64_YIELD:
+		if (tr->vm->cfg.max_vcpus > 1)
+			hir_helper(&tr->hir, helper_yield, in->raw);
+		return 0;
+	case A64_NOP:
 	case A64_HINT:
 	case A64_BTI:
 	case A64_DGH:
@@ -60,7 +81,7 @@ int build_sys(struct tr *tr, const struct a64_insn *in)
 		if ((in->imm & 3) == 3)
 			hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone());
 		return 0;
-	case A64_DSB: hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone()); return 0;
+	case A64_DSB: return dsb(tr, in);
 	case A64_CLREX: hir_helper(&tr->hir, helper_clrex, in->raw); return 0;
 	case A64_MRS: return mrs(tr, in);
 	case A64_MSR_reg: return msr(tr, in);

@@ -285,7 +285,7 @@ int helper_wfe(struct dbt_vcpu *cpu, u32 raw)
 {
 	/* The event register counts as set (spurious events are allowed): WFE, WFET never wait or
 	 * trap. */
-	return HELPER_NEXT;
+	return smp_relax(cpu);
 }
 
 int helper_isb(struct dbt_vcpu *cpu, u32 raw)

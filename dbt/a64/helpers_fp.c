@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dbt/a64/helpers_fp.h"
+#include "dbt/hir.h"
 
 #define SV_UN(op, fn) \
 	[A64_##op##_s] = {.exec = fpx_un_s, .un = fn}, [A64_##op##_v] = {fpx_un_v, .un = fn}
@@ -177,6 +178,13 @@ int helper_fp(struct dbt_vcpu *cpu, u32 raw)
 	a64_decode(raw, &in);
 	if (fp_exec(cpu, &in)) {
 		a64_take_undef(cpu, "floating-point operation without semantics");
+		return HELPER_JUMP;
+	}
+	/* Flush-to-zero code is faster once Inexact is recorded (TR_MODE_IXC). */
+	if (unlikely((cpu->tr_mode & (TR_MODE_FZ | TR_MODE_IXC)) == TR_MODE_FZ) &&
+	    cpu->fpsr & FPSR_IXC) {
+		cpu->pc += 4;
+		view_switch(cpu);
 		return HELPER_JUMP;
 	}
 	return HELPER_NEXT;

@@ -43,7 +43,7 @@ static bool el0_may(const struct dbt_vcpu *cpu, u64 sctlr_bit)
  */
 static u8 *table_lookup(const u64 *tab, u64 va)
 {
-	u64 addend = tab[view_index(va)];
+	u64 addend = view_get(tab, va);
 	u64 host = addend + va;
 
 	return addend && host < BIT(47) ? (u8 *)host : NULL;
@@ -53,7 +53,7 @@ static u8 *table_lookup(const u64 *tab, u64 va)
 
 static int ic_all(struct dbt_vcpu *cpu)
 {
-	code_invalidate_all(cpu->vm);
+	code_invalidate_all(cpu);
 	cpu->pc += 4;
 	return HELPER_JUMP;
 }
@@ -120,7 +120,7 @@ static int ic_ivau(struct dbt_vcpu *cpu, u32 raw)
 	/* The block being executed may be among those dropped: what follows must be looked up anew.
 	 */
 	self = runs_from_page(cpu, gpa);
-	code_invalidate_page(cpu->vm, GPA(gpa));
+	code_invalidate_page(cpu, GPA(gpa));
 	if (!self)
 		return HELPER_NEXT;
 	cpu->pc += 4;
@@ -219,11 +219,11 @@ static void tlbi_range(struct dbt_vcpu *cpu, u64 arg, bool all_asids)
 	pages = (BITS(arg, 43, 39) + 1) << (5 * BITS(arg, 45, 44) + 1 + shift - 12);
 	start = (u64)sext64(arg, 37) << shift;
 	if (pages > TLBI_RANGE_MAX_PAGES) {
-		view_tlbi_all(cpu->vm);
+		view_tlbi_all(cpu);
 		return;
 	}
 	for (u64 i = 0; i < pages; i++)
-		view_tlbi_va(cpu->vm, GVA(start + (i << 12)), tlbi_asid(cpu, arg), all_asids);
+		view_tlbi_va(cpu, GVA(start + (i << 12)), tlbi_asid(cpu, arg), all_asids);
 }
 
 /*
@@ -243,8 +243,8 @@ static int tlbi(struct dbt_vcpu *cpu, u32 raw)
 	if (by_range && (op2 == ALL || op2 == ASID))
 		return sys_undef(cpu, raw);
 	switch (op2) {
-	case ALL: view_tlbi_all(cpu->vm); break;
-	case ASID: view_tlbi_asid(cpu->vm, tlbi_asid(cpu, arg)); break;
+	case ALL: view_tlbi_all(cpu); break;
+	case ASID: view_tlbi_asid(cpu, tlbi_asid(cpu, arg)); break;
 	case VA:
 	case VAL:
 	case VAA:
@@ -252,7 +252,7 @@ static int tlbi(struct dbt_vcpu *cpu, u32 raw)
 		if (by_range)
 			tlbi_range(cpu, arg, op2 == VAA || op2 == VAAL);
 		else
-			view_tlbi_va(cpu->vm, GVA((u64)sext64(arg << 12, 56)), tlbi_asid(cpu, arg),
+			view_tlbi_va(cpu, GVA((u64)sext64(arg << 12, 56)), tlbi_asid(cpu, arg),
 				     op2 == VAA || op2 == VAAL);
 		break;
 	default: return sys_undef(cpu, raw);

@@ -170,6 +170,15 @@ int set_ssbs(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 	return HELPER_NEXT;
 }
 
+/* EL0 code is translated for FPCR.FZ, and then for FPSR.IXC. */
+static int fp_mode_changed(struct dbt_vcpu *cpu)
+{
+	if (cpu->ps.el || cpu_el0_mode(cpu) == cpu->tr_mode)
+		return HELPER_NEXT;
+	view_switch(cpu);
+	return HELPER_JUMP;
+}
+
 u64 get_fpcr(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
 	return cpu->fpcr;
@@ -177,10 +186,8 @@ u64 get_fpcr(struct dbt_vcpu *cpu, const struct sysreg *r)
 
 int set_fpcr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 {
-	u32 old = cpu->fpcr;
-
 	cpu_fpcr_set(cpu, (u32)val);
-	return cpu->fpcr == old ? HELPER_NEXT : HELPER_JUMP;
+	return fp_mode_changed(cpu);
 }
 
 u64 get_fpsr(struct dbt_vcpu *cpu, const struct sysreg *r)
@@ -191,7 +198,7 @@ u64 get_fpsr(struct dbt_vcpu *cpu, const struct sysreg *r)
 int set_fpsr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 {
 	cpu_fpsr_set(cpu, (u32)val);
-	return HELPER_NEXT;
+	return fp_mode_changed(cpu);
 }
 
 /* ---- control and translation ---- */
@@ -201,7 +208,7 @@ int set_fpsr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 static int regime_changed(struct dbt_vcpu *cpu, bool mmu_was_on)
 {
 	if (mmu_was_on)
-		view_tlbi_all(cpu->vm);
+		view_tlbi_all(cpu);
 	view_switch(cpu);
 	return HELPER_JUMP;
 }

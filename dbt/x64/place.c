@@ -353,6 +353,14 @@ static bool reads_flags(const struct hir *h)
 	case HIR_BCC:
 	case HIR_HELPER:
 	case HIR_HELPER_END: return true;
+	case HIR_LD: /* what may fault shows NZCV to the handler */
+	case HIR_ST:
+	case HIR_LDV:
+	case HIR_STV:
+	case HIR_CAS:
+	case HIR_ATOMIC:
+	case HIR_LDX:
+	case HIR_STX: return true;
 	default: return false;
 	}
 }
@@ -489,7 +497,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		return NULL;
 	}
 	*why = NULL;
-	rw = code_reserve(vm, 32768);
+	rw = tr->code;
 	b = (struct block *)rw;
 	memset(p, 0, offsetof(struct place, treg));
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
@@ -505,7 +513,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->a.to_rx = (s64)(vm->code_rx - vm->code_rw);
 	p->consts_rx = xasm_pc(&p->a);
 	p->a.p += hconst_copy(p->a.p);
-	p->a.end = rw + 32768 - MAX_SITES * sizeof(struct site) - 64;
+	p->a.end = rw + BLOCK_ROOM - MAX_SITES * sizeof(struct site) - 64;
 	p->entry_rx = xasm_pc(&p->a);
 	analyse(p);
 	place_ops(p);
@@ -529,6 +537,6 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));
-	code_commit(vm, b, p->a.p + p->nsites * sizeof(struct site));
+	tr->code_end = p->a.p + p->nsites * sizeof(struct site);
 	return b;
 }

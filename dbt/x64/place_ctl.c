@@ -9,14 +9,42 @@ static bool in_page(s64 off)
 	return off >= 0 && off < (s64)PAGE_SIZE;
 }
 
+static u32 link_target(const struct place *p, u32 off)
+{
+	return off == p->tr->page_off && !p->tr->single ? (u32)p->entry_rx : slot_get(p->page, off);
+}
+
+/*
+ * Comes before a jump with `opcode` bytes in front of its rel32 that may be linked later, when
+ * other vCPUs run it: a rel32 inside eight aligned bytes changes with one store.
+ */
+static void align_link(struct place *p, s64 off, unsigned opcode)
+{
+	struct xasm *a = &p->a;
+	unsigned at = ((u64)a->p + opcode) & 7;
+
+	if (!in_page(off) || at <= 4 || link_target(p, (u32)off) != p->vm->t_lookup)
+		return;
+	switch (8 - at) {
+	case 3:
+		x8(a, 0x0f);
+		x8(a, 0x1f);
+		break;
+	case 2:
+		x8(a, 0x66);
+		x8(a, 0x90);
+		return;
+	default: x8(a, 0x90); return;
+	}
+	x8(a, 0x00);
+}
+
 /* Makes the rel32 at `field` lead to the translation at `off`, now or once it exists. */
 static void link_field(struct place *p, u8 *field, u32 off)
 {
-	u32 host = p->page->slots[off / 4];
+	u32 host = link_target(p, off);
 	struct cold *c;
 
-	if (off == p->tr->page_off && !p->tr->single)
-		host = (u32)p->entry_rx;
 	if (host != p->vm->t_lookup && !p->vm->cfg.no_chain) {
 		u32 rel = host - (u32)((u64)field + 4 + (u64)p->a.to_rx);
 
@@ -83,6 +111,7 @@ static void emit_goto(struct place *p, s64 off, bool poll)
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	}
 	if (in_page(off)) {
+		align_link(p, off, 1);
 		link_field(p, x_jmp_fwd(a), (u32)off);
 		return;
 	}
@@ -117,6 +146,7 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	u8 *skip;
 
 	if (!is_back_edge(p, h, taken) && in_page(taken) && !save_taken) {
+		align_link(p, taken, 2);
 		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
 	} else {
 		skip = x_jcc_fwd(a, cc ^ 1);
@@ -215,6 +245,7 @@ static void call_direct(struct place *p, const struct hir *h)
 	}
 	if (in_page(off)) {
 		x_push(a, RCX);
+		align_link(p, off, 1);
 		x8(a, 0xe8);
 		x32(a, 0);
 		link_field(p, a->p - 4, (u32)off);

@@ -338,23 +338,28 @@ static void fccmp(struct place *p, const struct hir *h)
 {
 	struct xasm *a = &p->a;
 	unsigned nzcv = (unsigned)h->c.imm, cc;
-	u8 *yes, *done;
+	u8 *yes, *done = NULL;
 	int x;
 
-	if (!p->fl_eflags)
+	if (h->cc >= A64_AL || !p->fl_eflags)
 		flags_clobber(p);
-	cc = flags_cond(p, h->cc);
-	p->busy &= ~p->op_busy;
-	p->op_busy = 0;
-	x = vsrc_reg(p, &h->a); /* comis has an EVEX form */
-	yes = x_jcc8_fwd(a, cc);
-	x_mov_mi(a, 1, xm(RBP, CPU_OFF(host_nzcv)), nzcv & 1);
-	x_mov_mi(a, 1, xm(RBP, CPU_OFF(host_nzcv) + 1), (nzcv & 0xc) << 4 | !(nzcv & 2));
-	done = x_jmp8_fwd(a);
-	x_patch8(a, yes);
+	if (h->cc < A64_AL) {
+		cc = flags_cond(p, h->cc);
+		p->busy &= ~p->op_busy;
+		p->op_busy = 0;
+		x = vsrc_reg(p, &h->a); /* comis has an EVEX form */
+		yes = x_jcc8_fwd(a, cc);
+		x_mov_mi(a, 1, xm(RBP, CPU_OFF(host_nzcv)), nzcv & 1);
+		x_mov_mi(a, 1, xm(RBP, CPU_OFF(host_nzcv) + 1), (nzcv & 0xc) << 4 | !(nzcv & 2));
+		done = x_jmp8_fwd(a);
+		x_patch8(a, yes);
+	} else {
+		x = vsrc_reg(p, &h->a);
+	}
 	encode(p, &vop_table[h->vop], x, 0, vrm(p, &h->b), 0);
 	flags_from_fcmp(p);
-	x_patch8(a, done);
+	if (done)
+		x_patch8(a, done);
 }
 
 /* Low 8 bytes of a vector operand for an integer instruction. */

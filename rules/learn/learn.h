@@ -74,7 +74,7 @@ struct mapping {
 bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapping *m);
 
 /* ---- text.c: rule text of a pair ---- */
-#define MAX_SLOTS 12
+#define MAX_IMMS 12
 struct slot {
 	s64 val;
 	int insn;   /* guest instruction */
@@ -87,18 +87,19 @@ struct choice { /* what is a parameter */
 	bool mem;  /* memory type <z> */
 	bool cond; /* condition <c> */
 	u32 const_slots; /* guest immediates kept as numbers */
-	s8 expr[MAX_SLOTS]; /* host immediate k: candidate expression, -1 = number */
+	s8 expr[MAX_IMMS]; /* host immediate k: candidate expression, -1 = number */
 	char when[256];
-	const char *cls; /* class name of the one generalised op, or NULL */
+	int npairs; /* registers that must be distinct */
+	char pair[16][2];
 };
 struct pairtext {
 	const struct guestseq *g;
 	const struct hostseq *h;
 	const struct mapping *m;
 	int nslots;
-	struct slot slot[MAX_SLOTS];
+	struct slot slot[MAX_IMMS];
 	int nhimm;
-	s64 himm[MAX_SLOTS];
+	s64 himm[MAX_IMMS];
 	bool setf_last; /* the guest's flags are wanted */
 	bool flags_dead;
 };
@@ -106,6 +107,8 @@ struct pairtext {
 bool text_prepare(struct pairtext *t);
 /* Candidate expression k with the value of host immediate i; false when there are no more. */
 bool text_candidate(const struct pairtext *t, int i, int k, char *buf, size_t cap);
+/* Pairs of register names of which one is written. */
+int text_pairs(const struct pairtext *t, char pair[][2], int max);
 /* Writes the rule; returns false when temporaries do not suffice. */
 bool text_write(const struct pairtext *t, const struct choice *c, const char *name, char *buf,
 		size_t cap);

@@ -58,7 +58,7 @@ static void add_slot(struct pairtext *t, int k, char field)
 {
 	struct slot *s;
 
-	if (t->nslots == MAX_SLOTS)
+	if (t->nslots == MAX_IMMS)
 		return;
 	s = &t->slot[t->nslots];
 	*s = (struct slot){.val = slot_value(&t->g->insn[k], field), .insn = k, .field = field};
@@ -502,7 +502,7 @@ static void put_host(struct htext *x, int i, bool first, bool setf)
 		put(o, ", L%d", label_insn(x->t->g));
 		break;
 	default:
-		put(o, "%s%s.%c ", x->c->cls && p->op == -1 ? "" : name, setf ? "s" : "", suffix);
+		put(o, "%s%s.%c ", name, setf ? "s" : "", suffix);
 		put_dest(x, i, l);
 		if (shape_has(shape, 'a')) {
 			put(o, ", ");
@@ -551,7 +551,7 @@ static void host_imms(struct pairtext *t, const struct hostform *f)
 			if (p->c.kind == H_IMM)
 				v[n++] = p->c.imm;
 		}
-		for (int j = 0; j < n && t->nhimm < MAX_SLOTS; j++)
+		for (int j = 0; j < n && t->nhimm < MAX_IMMS; j++)
 			t->himm[t->nhimm++] = v[j];
 	}
 }
@@ -565,7 +565,7 @@ bool text_prepare(struct pairtext *t)
 		return false;
 	drop_unused(t, &f);
 	host_imms(t, &f);
-	return t->nhimm < MAX_SLOTS && t->nslots < MAX_SLOTS;
+	return t->nhimm < MAX_IMMS && t->nslots < MAX_IMMS;
 }
 
 static int last_producer(const struct pairtext *t, const struct hostform *f)
@@ -574,6 +574,51 @@ static int last_producer(const struct pairtext *t, const struct hostform *f)
 		if (t->h->producer[f->op[k]] && hop_may_setf(t->h->op[f->op[k]].op))
 			return f->op[k];
 	return -1;
+}
+
+/* Registers named so far by letter, for distinctness conditions. */
+int text_pairs(const struct pairtext *t, char pair[][2], int max)
+{
+	struct names nm = {.next = 'a'};
+	struct choice c = {.const_slots = ~0u};
+	char scratch[1024];
+	struct out o = {scratch, 0, sizeof(scratch)};
+	int n = 0;
+
+	for (int k = 0; k < t->g->n; k++)
+		put_guest(&o, t, &nm, &c, k, "x");
+	for (int a = 0; a < 32; a++)
+		for (int b = 0; b < a; b++)
+			if (nm.of[a] && nm.of[b] && n < max &&
+			    (t->g->written & (1u << a | 1u << b))) {
+				pair[n][0] = nm.of[a];
+				pair[n++][1] = nm.of[b];
+			}
+	return n;
+}
+
+static void put_when(struct out *o, const struct pairtext *t, const struct choice *c,
+		     struct names *nm)
+{
+	const char *sep = "when   ";
+
+	if (c->when[0]) {
+		put(o, "%s%s", sep, c->when);
+		sep = ", ";
+	}
+	for (int i = 0; i < c->npairs; i++) {
+		put(o, "%sR%c != R%c", sep, c->pair[i][0], c->pair[i][1]);
+		sep = ", ";
+	}
+	for (int r = 0; r < 32; r++)
+		if (t->m->missing & 1u << r) {
+			put(o, "%sdead(R%c)", sep, reg_name(nm, r));
+			sep = ", ";
+		}
+	if (t->flags_dead)
+		put(o, "%sflags_dead", sep);
+	if (c->when[0] || c->npairs || t->m->missing || t->flags_dead)
+		put(o, "\n");
 }
 
 bool text_write(const struct pairtext *t, const struct choice *c, const char *name, char *buf,
@@ -594,8 +639,7 @@ bool text_write(const struct pairtext *t, const struct choice *c, const char *na
 		put_guest(&o, t, &nm, c, k, gop_name(t->g->insn[k].op));
 	if (!place_values(t, &f, &x.pv, &nm))
 		return false;
-	if (c->when[0])
-		put(&o, "when   %s\n", c->when);
+	put_when(&o, t, c, &nm);
 	setf_op = t->setf_last ? last_producer(t, &f) : -1;
 	for (int k = 0; k < f.nops; k++) {
 		put_host(&x, f.op[k], first,
@@ -626,43 +670,101 @@ bool text_write(const struct pairtext *t, const struct choice *c, const char *na
 	return o.n < cap;
 }
 
+/* ---- expressions a host immediate may be ---- */
+
+struct form {
+	const char *fmt;
+	int args;
+	s64 (*value)(s64 a, s64 b, unsigned width);
+};
+
+static s64 low_mask(s64 n)
+{
+	return n <= 0 ? 0 : n >= 64 ? -1 : (s64)(~0ull >> (64 - n));
+}
+
+#define FORM(name, expr)                                                                           \
+	static s64 name(s64 a, s64 b, unsigned width)                                              \
+	{                                                                                          \
+		(void)a, (void)b, (void)width;                                                     \
+		return (s64)(expr);                                                                \
+	}
+FORM(v_same, a)
+FORM(v_simm, width == 32 ? (s32)a : a)
+FORM(v_neg, 0 - (u64)a)
+FORM(v_not, ~a)
+FORM(v_nsimm, width == 32 ? ~(s32)a : ~a)
+FORM(v_add, (u64)a + (u64)b)
+FORM(v_sub, (u64)a - (u64)b)
+FORM(v_bit, 1ull << (a & 63))
+FORM(v_mask, low_mask(a + 1))
+FORM(v_rest, width - (u64)a)
+FORM(v_rest1, width - 1 - (u64)a)
+FORM(v_field, low_mask(a - b + 1))
+FORM(v_fieldpos, (u64)low_mask(a - b + 1) << (b & 63))
+FORM(v_or, a | b)
+FORM(v_inc, (u64)a + 1)
+FORM(v_dec, (u64)a - 1)
+FORM(v_shl, (u64)a << (b & 63))
+FORM(v_four, (u64)a + 4)
+FORM(v_eight, (u64)a + 8)
+FORM(v_log2, a ? 63 - __builtin_clzll((u64)a) : 0)
+FORM(v_mul, (u64)a * (u64)b)
+FORM(v_restadd, width - (u64)a + (u64)b)
+FORM(v_down, (u64)low_mask(a + 1) >> (b & 63))
+
+static const struct form forms[] = {
+	{"%s", 1, v_same},
+	{"simm(%s)", 1, v_simm},
+	{"-%s", 1, v_neg},
+	{"~%s", 1, v_not},
+	{"~simm(%s)", 1, v_nsimm},
+	{"%s + %s", 2, v_add},
+	{"%s - %s", 2, v_sub},
+	{"1 << %s", 1, v_bit},
+	{"mask(%s + 1)", 1, v_mask},
+	{"width - %s", 1, v_rest},
+	{"width - 1 - %s", 1, v_rest1},
+	{"mask(%s - %s + 1)", 2, v_field},
+	{"mask(%s - %s + 1) << %s", 3, v_fieldpos},
+	{"%s | %s", 2, v_or},
+	{"%s + 1", 1, v_inc},
+	{"%s - 1", 1, v_dec},
+	{"%s << %s", 2, v_shl},
+	{"%s + 4", 1, v_four},
+	{"%s + 8", 1, v_eight},
+	{"log2(%s)", 1, v_log2},
+	{"%s * %s", 2, v_mul},
+	{"width - %s + %s", 2, v_restadd},
+	{"lsr(mask(%s + 1), %s)", 2, v_down},
+};
+
 bool text_candidate(const struct pairtext *t, int i, int k, char *buf, size_t cap)
 {
-	static const struct {
-		const char *fmt;
-		int args;
-	} form[] = {
-		{"%s", 1},		{"simm(%s)", 1},	  {"-%s", 1},
-		{"~%s", 1},		{"%s + %s", 2},		  {"%s - %s", 2},
-		{"1 << %s", 1},		{"mask(%s + 1)", 1},	  {"width - %s", 1},
-		{"width - 1 - %s", 1},	{"mask(%s - %s + 1)", 2}, {"%s | %s", 2},
-		{"%s + 1", 1},		{"%s - 1", 1},		  {"mask(%s - %s + 1) << %s", 3},
-		{"simm(%s) << %s", 2},	{"simm(%s | %s)", 2},	  {"%s + 4", 1},
-		{"%s + 8", 1},		{"zx32(-%s)", 1},	  {"~simm(%s)", 1},
-		{"log2(%s)", 1},	{"%s << %s", 2},	  {"width - %s + %s", 2},
-	};
-	const int n = t->nslots;
-	int seen = 0;
+	unsigned width = t->g->insn[0].sf ? 64 : 32;
+	int n = t->nslots, seen = 0;
 
-	for (size_t f = 0; f < ARRAY_SIZE(form); f++) {
-		int total = form[f].args == 1 ? n : form[f].args == 2 ? n * n : n * n;
+	for (size_t f = 0; f < ARRAY_SIZE(forms); f++) {
+		int total = forms[f].args == 1 ? n : n * n;
 
 		for (int j = 0; j < total; j++) {
-			const char *a = t->slot[j % n].name, *b = t->slot[j / n].name;
+			const struct slot *a = &t->slot[j % n], *b = &t->slot[j / n];
+			s64 v = forms[f].value(a->val, b->val, width);
 
-			if (form[f].args > 1 && j % n == j / n)
+			if (forms[f].args > 1 && a == b)
+				continue;
+			if (v != t->himm[i] && !(width == 32 && (s32)v == (s32)t->himm[i]))
 				continue;
 			if (seen++ < k)
 				continue;
-			if (form[f].args == 3)
-				snprintf(buf, cap, form[f].fmt, a, b, b);
-			else if (form[f].args == 2)
-				snprintf(buf, cap, form[f].fmt, a, b);
+			if (forms[f].args == 3)
+				snprintf(buf, cap, forms[f].fmt, a->name, b->name, b->name);
+			else if (forms[f].args == 2)
+				snprintf(buf, cap, forms[f].fmt, a->name, b->name);
 			else
-				snprintf(buf, cap, form[f].fmt, a);
+				snprintf(buf, cap, forms[f].fmt, a->name);
 			return true;
 		}
 	}
-	(void)i;
 	return false;
 }

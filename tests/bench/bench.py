@@ -49,7 +49,7 @@ class Bench:
                     f"console=ttyAMA0 panic=-1 armature.mode={mode} {append}".strip(), memory=kw.pop("memory", 512), **kw)
 
     def ratio(self, value, base):
-        return f"{value / base:.2f}" if value and base else "-"
+        return f"{value / base:.2f}" if value is not None and base else "-"
 
     # (a) boot
 
@@ -96,7 +96,7 @@ class Bench:
 
     def cpu(self):
         live = {}
-        rows, ratios = [], {v: [] for v in self.vmms}
+        rows, ratios, cpu_ratios = [], {v: [] for v in self.vmms}, {v: [] for v in self.vmms}
         try:
             for v in self.vmms:
                 live[v] = self.agent(v)
@@ -116,21 +116,24 @@ class Bench:
                             say(f"{w} on {v}: {e}")
                             if v in live:
                                 live.pop(v).kill()
-                rows.append(self.cpu_row(w, got, ratios))
+                rows.append(self.cpu_row(w, got, ratios, cpu_ratios))
         finally:
             for vm in live.values():
                 vm.kill()
-        mean = {v: math.exp(statistics.fmean(map(math.log, r))) if r else None for v, r in ratios.items()}
+        def mean(r):
+            return f"{math.exp(statistics.fmean(map(math.log, r))):.2f}" if r else "-"
+
+        others = [v for v in self.vmms if v != self.base]
         rows.append(["geometric mean"] + ["" for _ in self.vmms] +
-                    [f"**{mean[v]:.2f}**" if mean[v] else "-" for v in self.vmms if v != self.base] + [""])
-        say("geometric mean", *(f"{v}/{self.base} {mean[v]:.3f}" for v in self.vmms if v != self.base and mean[v]))
+                    [f"**{mean(ratios[v])}** ({mean(cpu_ratios[v])})" for v in others] + [""])
+        say("geometric mean", *(f"{v}/{self.base} {mean(ratios[v])} (CPU {mean(cpu_ratios[v])})" for v in others))
         return ("### Programs in the guest, seconds\n\n"
                 f"Wall time seen from the host, median of {self.a.runs} interleaved runs (CPU time of the VMM process in "
                 "brackets); both guests stay up, so that runs after the first find their code translated. 1 vCPU, 1 GiB, "
                 "`nokaslr` (QEMU's guests would otherwise isolate page tables). Below 1 is faster than "
-                f"{self.base}.\n\n" + self.table(["program"], rows))
+                f"{self.base}; on a host with other work the ratio of CPU times is the one to read.\n\n" + self.table(["program"], rows))
 
-    def cpu_row(self, w, got, ratios):
+    def cpu_row(self, w, got, ratios, cpu_ratios):
         def median(v, i):
             x = [g[i] for g in got[v] if g[i] is not None]
             return statistics.median(x) if x else None
@@ -142,8 +145,10 @@ class Bench:
         for v in self.vmms:
             if wall[v] and wall[self.base]:
                 ratios[v].append(wall[v] / wall[self.base])
+                cpu_ratios[v].append(median(v, 1) / max(median(self.base, 1), 1 / 100))
         cells = [f"{wall[v]:.2f} ({median(v, 1):.2f})" if wall[v] else "failed" for v in self.vmms]
-        quotients = [self.ratio(wall[v], wall[self.base]) for v in self.vmms if v != self.base]
+        quotients = [f"{self.ratio(wall[v], wall[self.base])} ({self.ratio(median(v, 1), median(self.base, 1))})"
+                     for v in self.vmms if v != self.base]
         verdict = "same" if same else "DIFFERS"
         say(f"{w:10s}", *(f"{c:>16s}" for c in cells), *quotients, verdict if same else f"{verdict} {sorted(sums)}")
         return [w] + cells + quotients + [verdict]

@@ -19,11 +19,12 @@
 
 /*
  * Fixed addresses, so that PC-relative results agree between engines; none is near a power of two,
- * which the nasty operands are. Pages of the window: 0 unmapped, 1 and 2 read-write, 3 read-only, 4
- * unmapped. The bytes around the boundaries between them are the memory of a case.
+ * which the nasty operands are, and no single bit leads from one to the other. Pages of the window:
+ * 0 unmapped, 1 and 2 read-write, 3 read-only, 4 unmapped. The bytes around the boundaries between
+ * them are the memory of a case.
  */
-#define CODE_BASE 0x155a5a0000ull
-#define WIN_BASE  0x155a5e0000ull
+#define CODE_BASE 0x155a4a0000ull
+#define WIN_BASE  0x155a550000ull
 #define WIN_PAGES 5
 #define WIN_EDGE  256u /* bytes initialised and compared on each side of a boundary */
 #define WIN_EDGES 6    /* P1 start, P1 end, P2 start, P2 end (writable), P3 start, P3 end */

@@ -146,6 +146,11 @@ static void print_difference(const struct insn_case *c, const struct result *a,
 
 	case_state(c, &s, mem);
 	print_operands(c, &s);
+	if ((b->r.sig & 0xffffffff) >= 0x80) { /* see direct.c: nothing else is of use */
+		printf("    signal0: engine %s\n",
+		       b->r.sig & 0x100 ? "died or hung" : "reported an error exit");
+		return;
+	}
 	for (unsigned i = 0; i < 31; i++)
 		print_pair("x", i, s.x[i], a->r.x[i], b->r.x[i]);
 	print_pair("sp", 0, s.sp, a->r.sp, b->r.sp);

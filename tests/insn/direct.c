@@ -30,7 +30,7 @@
 #define TABLES	0x10000u
 #define CODE	0x20000u
 #define WINDOW	0x30000u
-#define VBAR	0x155a5c0000ull /* between code and window, EL1 only */
+#define VBAR	0x155a4d0000ull /* between code and window, EL1 only */
 
 #define SLOT_HEAD 0xd503305fu /* clrex */
 #define SLOT_TAIL 0xd417ddc1u /* svc #0xbeee */
@@ -259,6 +259,10 @@ static void on_alarm(int sig)
 {
 	if (sh->seen == sh->next && ++sh->turns > 2)
 		dbt_vcpu_kick(vcpu);
+	if (sh->turns > 5) { /* not even a kick gets it out */
+		signal(SIGABRT, SIG_DFL);
+		raise(SIGABRT);
+	}
 	if (sh->seen != sh->next)
 		sh->turns = 0;
 	sh->seen = sh->next;
@@ -288,7 +292,7 @@ static void run_cases(void)
 			used[cases[end].slot] = true;
 			slot_write(&cases[end++]);
 		}
-		code_invalidate_all(vm);
+		code_invalidate_all(vcpu);
 		for (; sh->next < end; sh->next++) {
 			const struct insn_case *c = &cases[sh->next];
 			struct dbt_exit ex = {0};
@@ -318,6 +322,7 @@ static bool run_child(void)
 		;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) == 0;
+	sh->turns = 0;
 	memset(&results[sh->next], 0, sizeof(*results));
 	results[sh->next].r.sig = 0x100 + WTERMSIG(status);
 	fprintf(stderr, "insn-direct: the engine died of signal %d in case %u:\n", WTERMSIG(status),

@@ -31,6 +31,7 @@ struct gen {
 	u8 pool[5];
 	bool use_pool, sequence;
 	u32 written;	/* general registers that earlier words of the sequence write */
+	bool monitor;	/* a load-exclusive went before: no store-exclusive but its own */
 	bool code_ptr;	/* some of them may hold an address in the code */
 	bool known[32]; /* register is WIN_BASE + off[] here, 31: SP */
 	long off[32];
@@ -132,6 +133,8 @@ static void note_written(struct gen *g, const struct a64_insn *i)
 
 	if (i->op == A64_BL || i->op == A64_BLR)
 		regs |= 1u << 30;
+	g->monitor |=
+		i->op == A64_LDXR || i->op == A64_LDAXR || i->op == A64_LDXP || i->op == A64_LDAXP;
 	if (i->op == A64_CASP)
 		regs |= 2u << i->rs;
 	g->written |= regs;
@@ -303,7 +306,10 @@ static bool use_known_base(struct gen *g, struct a64_insn *i, unsigned align, u3
 		i->imm = (s64)k << i->size;
 	}
 	long t = g->off[i->rn] + (i->amode == A64_AM_POST ? 0 : i->imm);
-	if (!in_edges(t, bytes) || (t & (align - 1)) || (i->rn == 31 && g->off[31] & 15))
+	if (!in_edges(t, bytes) || (t & (align - 1)))
+		return false;
+	bool wb = i->amode == A64_AM_POST || i->amode == A64_AM_PRE;
+	if (i->rn == 31 && (g->off[31] & 15 || (wb && i->imm & 15)))
 		return false;
 	note_partial(g, i, bytes, t);
 	return true;
@@ -314,7 +320,8 @@ static bool arrange_memory(struct gen *g, struct a64_insn *i, unsigned pos, u32 
 	unsigned bytes = access_bytes(i), align = 1;
 	bool wb = i->amode == A64_AM_POST || i->amode == A64_AM_PRE;
 
-	if (overlap_unpredictable(i))
+	if (overlap_unpredictable(i) || (g->monitor && i->op >= A64_STXR && i->op <= A64_STLXP &&
+					 a64_op_flags(i->op) & A64F_ST))
 		return false;
 	/*
 	 * A base that an earlier word changed makes a wild access: good for plain ones; for others
@@ -517,7 +524,7 @@ static void gen_case(struct gen *g, struct insn_case *c, u32 index)
 		memset(g->known, 0, sizeof(g->known));
 		g->known[31] = g->sequence;
 		g->off[31] = 2 * PAGE + 16;
-		g->code_ptr = false;
+		g->code_ptr = g->monitor = false;
 		choose_pool(g);
 		for (unsigned pos = 0, tries = 0; pos < n; tries++) {
 			struct insn_case before = *c;

@@ -93,6 +93,10 @@ static void fill(struct fp_record *r)
 		rnd() & 1 ? 0 : (u32)rnd() & (FPCR_AHP | FPCR_DN | FPCR_FZ | FPCR_FZ16 | 3u << 22);
 	if (rnd() & 1)
 		r->fpcr &= ~(u32)(FPCR_FZ | FPCR_FZ16 | FPCR_AHP);
+	if (!(rnd() & 7)) { /* flushing, and Inexact recorded already: inline code */
+		r->fpcr |= FPCR_FZ;
+		r->fpsr |= FPSR_IXC;
+	}
 }
 
 /* General registers beyond x15 belong to the guest program. */

@@ -39,28 +39,28 @@ void view_switch(struct dbt_vcpu *c)
 {
 	calls.view_switch++;
 }
-void view_tlbi_all(struct dbt_vm *v)
+void view_tlbi_all(struct dbt_vcpu *c)
 {
 	calls.tlbi_all++;
 }
-void view_tlbi_asid(struct dbt_vm *v, u16 asid)
+void view_tlbi_asid(struct dbt_vcpu *c, u16 asid)
 {
 	calls.tlbi_asid++;
 	calls.asid = asid;
 }
-void view_tlbi_va(struct dbt_vm *v, gva_t va, u16 asid, bool all_asids)
+void view_tlbi_va(struct dbt_vcpu *c, gva_t va, u16 asid, bool all_asids)
 {
 	calls.tlbi_va++;
 	calls.va = va.v;
 	calls.asid = asid;
 	calls.all_asids = all_asids;
 }
-void code_invalidate_page(struct dbt_vm *v, gpa_t gpa)
+void code_invalidate_page(struct dbt_vcpu *c, gpa_t gpa)
 {
 	calls.ic_page++;
 	calls.gpa = gpa.v;
 }
-void code_invalidate_all(struct dbt_vm *v)
+void code_invalidate_all(struct dbt_vcpu *c)
 {
 	calls.ic_all++;
 }

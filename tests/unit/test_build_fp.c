@@ -179,7 +179,7 @@ static unsigned run_batch(const struct enc *e, unsigned n)
 		code[2 * k + 1] = el ? HVC0 : SVC0;
 		k++;
 	}
-	code_invalidate_page(vm, GPA(RAM_BASE));
+	code_invalidate_page(cpu, GPA(RAM_BASE));
 	for (unsigned i = 0; i < k && bad < 3; i++)
 		bad += !run_one(&rec[i], &insn[i], i);
 	return bad;
@@ -246,7 +246,7 @@ static void test_modes(void **state)
 	dbt_vcpu_reset(cpu, RAM_BASE, 0);
 	cpu->sys.cpacr_el1 = 3u << 20;
 	memcpy(code, prog, sizeof(prog));
-	code_invalidate_page(vm, GPA(RAM_BASE));
+	code_invalidate_page(cpu, GPA(RAM_BASE));
 	for (unsigned r = 0; r < 4; r++) {
 		cpu->pc = RAM_BASE;
 		cpu->x[0] = r << 22;
@@ -307,7 +307,7 @@ static void check_reader(unsigned kind, unsigned cond, unsigned pair, bool dead)
 	if (dead)
 		*p++ = 0xeb1f003f; /* cmp x1, xzr */
 	*p++ = HVC0;
-	code_invalidate_page(vm, GPA(RAM_BASE));
+	code_invalidate_page(cpu, GPA(RAM_BASE));
 	cpu->pc = RAM_BASE;
 	cpu->x[0] = 77;
 	cpu->x[1] = 1;

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Quick refutation: a rule against the base rules on random numbers, far cheaper than a proof. */
+#include <string.h>
+
+#include "rules/learn/learn.h"
+#include "rules/prove/concrete.h"
+
+struct test {
+	const struct rule *r;
+	unsigned rounds;
+	u64 seed;
+	bool ok;
+	unsigned tried;
+};
+
+static s64 field(const struct rule *r, const struct ginsn *g, enum gfield f, const s64 *param)
+{
+	(void)r;
+	return g->f[f].kind == GV_PARAM ? param[g->f[f].v] : g->f[f].v;
+}
+
+static void build_insn(const struct rule *r, const struct instance *in, int k, const s64 *param,
+		       struct a64_insn *out)
+{
+	const struct ginsn *g = &r->guest[k];
+
+	memset(out, 0, sizeof(*out));
+	out->op = (u16)instance_gop(r, in, k);
+	out->sf = instance_width(r, in, k) == 64;
+	out->amode = g->amode;
+	out->rd = (u8)field(r, g, F_RD, param);
+	out->rn = (u8)field(r, g, F_RN, param);
+	out->rm = (u8)field(r, g, F_RM, param);
+	out->ra = (u8)field(r, g, F_RA, param);
+	out->imm = field(r, g, F_IMM, param);
+	out->immr = (u8)field(r, g, F_IMMR, param);
+	out->imms = (u8)field(r, g, F_IMMS, param);
+	out->shift = (u8)field(r, g, F_SHIFT, param);
+	out->amount = (u8)field(r, g, F_AMOUNT, param);
+	out->cond = (u8)field(r, g, F_COND, param);
+	if (g->f[F_MEM].kind != GV_ABSENT) {
+		enum mem_type t = instance_mem(r, in, &g->f[F_MEM]);
+
+		out->size = (u8)mem_log2(t, 0);
+		out->sx = t >= MEM_SB;
+	}
+	/* Labels are offsets from the page's start, of which the sequence is. */
+	if (g->f[F_IMM].kind == GV_PARAM && r->param[g->f[F_IMM].v].kind == P_LABEL &&
+	    out->op != A64_ADRP)
+		out->imm -= 4 * k;
+}
+
+static bool well_formed(const struct hir_buf *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct hir *h = &b->op[i];
+		bool ctl = hop_is_control(h->op);
+
+		if (h->op != HIR_MOV && !ctl &&
+		    ((h->a.kind == H_IMM && h->a.imm != (s32)h->a.imm) ||
+		     (h->b.kind == H_IMM && h->b.imm != (s32)h->b.imm)))
+			return false;
+		if (h->op >= HIR_SHL && h->op <= HIR_ROR && h->b.kind == H_IMM &&
+		    (u64)h->b.imm >= h->w * 8u)
+			return false;
+		if (h->op == HIR_LEA && h->b.kind != H_NONE && (u64)h->c.imm > 3)
+			return false;
+		if (h->op == HIR_SHRD && (u64)h->c.imm >= h->w * 8u)
+			return false;
+		if (hop_reads_flags(h->op) && h->cc >= 14)
+			return false;
+	}
+	return true;
+}
+
+/* Registers the rule calls dead may differ: they are made equal. */
+static void forgive_dead(const struct rule *r, const struct expr *e, const s64 *param,
+			 struct conc_state *a, const struct conc_state *b)
+{
+	if (e->op == E_DEAD && param[e->val] < 31)
+		a->x[param[e->val]] = b->x[param[e->val]];
+	if (e->op == E_LAND) {
+		forgive_dead(r, e->a, param, a, b);
+		forgive_dead(r, e->b, param, a, b);
+	}
+}
+
+static bool one(struct test *t, const struct instance *in)
+{
+	static struct hir_buf hb;
+	struct a64_insn insn[RULE_MAX_GUEST];
+	struct hir g[96];
+	s64 param[RULE_MAX_PARAMS];
+	struct conc_state a, b;
+	int n;
+
+	if (!conc_params(t->r, in, param, &t->seed))
+		return true;
+	for (int k = 0; k < t->r->nguest; k++)
+		build_insn(t->r, in, k, param, &insn[k]);
+	n = guest_expand(insn, t->r->nguest, g, ARRAY_SIZE(g));
+	if (n < 0)
+		return true; /* outside the base rules: not judged here */
+	conc_expand(t->r, in, param, &hb);
+	if (!well_formed(&hb))
+		return false;
+	conc_state_random(&a, &t->seed);
+	b = a;
+	for (int i = 0; i < n; i++)
+		conc_exec(&a, &g[i]);
+	for (unsigned i = 0; i < hb.n; i++)
+		conc_exec(&b, &hb.op[i]);
+	t->tried++;
+	for (int i = 0; i < t->r->nwhen; i++)
+		forgive_dead(t->r, t->r->when[i], param, &a, &b);
+	return conc_same(&a, &b, !t->r->flags_dead);
+}
+
+static bool run_instance(void *arg, const struct instance *in)
+{
+	struct test *t = arg;
+
+	for (unsigned i = 0; i < t->rounds && t->ok; i++)
+		t->ok = one(t, in);
+	return t->ok;
+}
+
+bool rule_survives(const struct rule *r, unsigned rounds, u64 seed)
+{
+	struct test t = {.r = r, .rounds = rounds, .seed = seed, .ok = true};
+
+	for_each_instance(r, run_instance, &t);
+	return t.ok && t.tried;
+}
