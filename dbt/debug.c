@@ -25,6 +25,16 @@ bool debug_break_page(const struct dbt_vm *vm, u64 va)
 	return false;
 }
 
+bool debug_watched_page(const struct dbt_vm *vm, u64 va)
+{
+	/* Each vCPU's, as the views are shared: another one filling the page would blind the first.
+	 */
+	for (unsigned i = 0; i < vm->nvcpus; i++)
+		if (a64_debug_page(vm->vcpu[i], GVA(va), DEBUG_WATCH))
+			return true;
+	return false;
+}
+
 static bool break_at(const struct dbt_vm *vm, u64 va)
 {
 	for (unsigned i = 0; i < vm->nbreakpoints; i++)

@@ -287,6 +287,9 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */
+	if (unlikely(atomic_load_explicit(&vm->watching, memory_order_relaxed)) &&
+	    debug_watched_page(vm, va))
+		return false;
 	do {
 		seq = view_seq(v);
 		if (mmu_walk(cpu, GVA(va), acc, el, &w))

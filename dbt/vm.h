@@ -175,6 +175,7 @@ struct dbt_vm {
 				      vm->lock */
 	u64 view_stamp;
 
+	_Atomic bool watching; /* a vCPU has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints;
 
@@ -302,6 +303,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
 
 /* ---- debug.c ---- */
+/* A vCPU has an enabled watchpoint in the page of va: every access goes through C (a64_take_watch). */
+bool debug_watched_page(const struct dbt_vm *vm, u64 va);
 /* The page of va holds a breakpoint of the host's debugger. */
 bool debug_break_page(const struct dbt_vm *vm, u64 va);
 enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };
