@@ -30,6 +30,17 @@ struct a64_pstate {
 	u8 stepped; /* a software step ended here: 1, 2 after a load exclusive */
 };
 
+/* What debuggers make of this vCPU; dbt/debug.c. */
+struct debug_state {
+	bool step;    /* the host's: leave after one instruction */
+	bool all;     /* every change of page passes the dispatcher */
+	bool single;  /* the instruction at pc must run alone, whatever its page */
+	bool armed;   /* it has been entered: debug_after() is due */
+	bool stepped; /* the host's step is over, and not reported yet */
+	u32 raw;      /* that instruction */
+	u64 exceptions; /* count when it was entered */
+};
+
 /* Banked and system registers with plain storage; grouped as in DDI 0487. */
 struct a64_sysregs {
 	u64 sp_el0, sp_el1; /* the one in use is stale: x[REG_SP] is current */
@@ -75,6 +86,7 @@ struct dbt_vcpu {
 	/* ---- warm ---- */
 	struct a64_pstate ps;
 	struct a64_sysregs sys;
+	struct debug_state debug;
 	struct dbt_vm *vm;
 	struct dbt_view *view;
 	struct dbt_view *user_view; /* EL0's; this and the next under vm->view_lock */

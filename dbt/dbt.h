@@ -24,7 +24,7 @@ enum dbt_exit_reason {
 	DBT_EXIT_WFI,	   /* WFI/WFE-like: no interrupt pending; sleep until one is, then run again */
 	DBT_EXIT_HVC,	   /* data.call.imm; arguments in x0-x7, PC is past the instruction */
 	DBT_EXIT_SMC,	   /* likewise */
-	DBT_EXIT_DEBUG,	   /* breakpoint, watchpoint or step set by dbt_vcpu_set_debug (gdb) */
+	DBT_EXIT_DEBUG,	   /* data.debug: dbt_vm_set_breakpoints or dbt_vcpu_set_debug (gdb) */
 	DBT_EXIT_ERROR,	   /* data.error: the engine cannot go on (a bug or host failure) */
 };
 
@@ -34,6 +34,9 @@ struct dbt_exit {
 		struct {
 			u16 imm;
 		} call;
+		struct {
+			bool step; /* else a breakpoint, at the vCPU's pc, not executed yet */
+		} debug;
 		struct {
 			const char *what;
 			u64 pc;
@@ -119,6 +122,25 @@ struct dbt_reg {
 /* `val` is 16 bytes for DBT_REG_V, else 8. 0 or -ENOENT. vCPU not running. */
 int dbt_vcpu_get_reg(struct dbt_vcpu *vcpu, struct dbt_reg reg, void *val);
 int dbt_vcpu_set_reg(struct dbt_vcpu *vcpu, struct dbt_reg reg, const void *val);
+
+/*
+ * For a debugger of the whole machine; nothing the guest can see. Breakpoints are virtual addresses
+ * in whatever address space executes them; `n` of them replace the earlier ones. No vCPU is inside
+ * dbt_vcpu_run. 0, -ENOSPC (more than 256), -EINVAL (not a multiple of four).
+ */
+int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n);
+/*
+ * With `step`, dbt_vcpu_run executes one instruction, takes no interrupts, ignores a breakpoint on it,
+ * and leaves with DBT_EXIT_DEBUG. Stays set until changed. vCPU not running.
+ */
+void dbt_vcpu_set_debug(struct dbt_vcpu *vcpu, bool step);
+/*
+ * RAM as the vCPU would see it at virtual address `va` at EL1, permissions ignored (writes drop
+ * translations of the page); no access flag or device is touched. Bytes done, less than `len` where
+ * the rest is not mapped to RAM. No vCPU is inside dbt_vcpu_run.
+ */
+u64 dbt_vcpu_peek(struct dbt_vcpu *vcpu, gva_t va, void *buf, u64 len);
+u64 dbt_vcpu_poke(struct dbt_vcpu *vcpu, gva_t va, const void *buf, u64 len);
 
 /* Nanoseconds since the VM was created, the guest's CNTPCT/CNTVCT (1 GHz), from the TSC. */
 u64 dbt_vm_clock(const struct dbt_vm *vm);

@@ -313,7 +313,7 @@ void view_switch(struct dbt_vcpu *cpu)
 	switch_ret_stack(cpu, old, old_user);
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;
-	cpu->ex_tab = cpu->view->ex;
+	cpu->ex_tab = cpu->debug.all ? vm->none.ex : cpu->view->ex;
 	cpu->st_index = BIT(TABLE_BITS);
 	set_user_tables(cpu);
 }

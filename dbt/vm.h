@@ -20,6 +20,7 @@
 #define SEGMENT_SIZE   (256u << 10)
 #define BLOCK_ROOM     32768 /* bytes of code cache a translation may need */
 #define SLOTS_PER_PAGE 1024
+#define MAX_BREAKPOINTS 256
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -184,6 +185,10 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	u8 *excl;
+	_Atomic bool watching; /* a vCPU has had a watchpoint, and may have one */
+	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
+	unsigned nbreakpoints;
+
 	struct dbt_vcpu *vcpu[64]; /* constant while one runs */
 	unsigned nvcpus;
 	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */
@@ -306,6 +311,31 @@ struct tr;
  */
 struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page, const char **why);
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
+
+/* ---- debug.c ---- */
+/* A vCPU has an enabled watchpoint in the page of va: every access goes through C (a64_take_watch). */
+bool debug_watched_page(const struct dbt_vm *vm, u64 va);
+/* The page of va holds a breakpoint of the host's debugger. */
+bool debug_break_page(const struct dbt_vm *vm, u64 va);
+enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };
+/*
+ * Before the instruction at pc, debug_wanted() or not any more: GO on, LEAVE with DBT_EXIT_DEBUG
+ * (*exit filled in), or AGAIN: an exception was taken.
+ */
+enum debug_verdict debug_before(struct dbt_vcpu *cpu);
+/* The instruction debug_enter() led to is over, with or without an exception. */
+void debug_after(struct dbt_vcpu *cpu);
+/* The instruction at pc is run next, alone. */
+void debug_enter(struct dbt_vcpu *cpu, const struct code_page *page);
+/* True if the step is over: the exit is filled in. */
+bool debug_report_step(struct dbt_vcpu *cpu);
+
+static inline bool debug_wanted(const struct dbt_vcpu *cpu)
+{
+	/* MDSCR_EL1.SS, MDE */
+	return cpu->vm->nbreakpoints || cpu->debug.step || cpu->debug.all ||
+	       cpu->sys.mdscr_el1 & (BIT(0) | BIT(15));
+}
 
 /* ---- run.c ---- (called from thunks) */
 u64 dbt_dispatch(struct dbt_vcpu *cpu);
