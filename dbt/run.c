@@ -8,7 +8,6 @@
 #include <ucontext.h>
 
 #include "common/log.h"
-#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 #include "dbt/x64/regmap.h"
@@ -18,18 +17,6 @@
 #define SIG_STACK_SIZE (64u << 10)
 
 static _Thread_local struct dbt_vcpu *current;
-
-u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
-{
-	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
-
-	if (cpu->fpcr & FPCR_FZ) {
-		m |= TR_MODE_FZ;
-		if (cpu_fpsr_get(cpu) & FPSR_IXC)
-			m |= TR_MODE_IXC;
-	}
-	return m;
-}
 
 /* ---- dispatch ---- */
 

@@ -303,14 +303,20 @@ void view_switch(struct dbt_vcpu *cpu)
 	struct dbt_vm *vm = cpu->vm;
 	struct dbt_view *old_user = cpu->user_view, *old = cpu->view;
 	bool mmu = cpu->sys.sctlr_el1 & 1;
+	u32 mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
 
 	select_user(cpu, mmu, cpu->ps.el == 0);
 	if (!mmu || !cpu->ps.el)
 		cpu->view = cpu->user_view;
 	else
 		cpu->view = cpu->pc & BIT(55) ? &vm->el1 : select_low(cpu);
-	cpu->tr_mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
 	switch_ret_stack(cpu, old, old_user);
+	/* One view for all with the MMU off, a state for boot code and tests. */
+	if (!mmu && mode != cpu->tr_mode) {
+		flush_exec(&vm->flat);
+		cpu->ret_sp = cpu->ret_top;
+	}
+	cpu->tr_mode = mode;
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;
 	cpu->ex_tab = cpu->debug.all ? vm->none.ex : cpu->view->ex;
