@@ -226,6 +226,7 @@ int gop_reg_class(int op, enum gfield f);
 bool gop_reads_flags(int op);
 bool gop_writes_flags(int op);
 bool gop_is_mem(int op);
+bool gop_only_64(int op); /* has no 32-bit form */
 
 /* Host op by mnemonic, "adds" gives HIR_ADD with *setf; -1 unknown. */
 int hop_find(const char *mn, u8 *setf);
