@@ -254,6 +254,9 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */
+	/* Not the table's fault, then: a misaligned atomic, say. Filling again would lead back here for ever. */
+	if (view_get(acc == ACC_WRITE ? v->st : v->ld, va))
+		return false;
 	do {
 		seq = view_seq(v);
 		if (mmu_walk(cpu, GVA(va), acc, el, &w))
