@@ -50,8 +50,7 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 	if (cpu->ps.el && cpu->view != &vm->flat && !cpu->view->low != !!(cpu->pc & BIT(55)))
 		view_switch(cpu); /* between the kernel's half and an identity map */
 	mode = cpu->tr_mode;
-	if (unlikely(debug_wanted(cpu)) &&
-	    (cpu->debug.single || debug_break_page(vm, cpu->pc)))
+	if (unlikely(debug_wanted(cpu)) && (cpu->debug.single || debug_break_page(vm, cpu->pc)))
 		mode |= TR_MODE_STEP;
 	e = view_get(cpu->ex_tab, cpu->pc);
 	slot = e + cpu->pc;
@@ -76,8 +75,8 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 		return NULL;
 	}
 	/*
-	 * The empty view stands in where there is none left: always looked up. So does a debugged vCPU,
-	 * whose pages are not the others'.
+	 * The empty view stands in where there is none left: always looked up. So does a debugged
+	 * vCPU, whose pages are not the others'.
 	 */
 	if (cpu->view != &vm->none && !cpu->debug.all &&
 	    !view_fill_exec(cpu->view, cpu->pc, page, &w, seq))
@@ -155,7 +154,8 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			if (unlikely(page->mode & TR_MODE_STEP))
 				r = single_block(cpu, page, cpu->pc & (PAGE_SIZE - 1), &host);
 			else
-				r = dbt_translate(cpu, page, cpu->pc & (PAGE_SIZE - 1), false, &host);
+				r = dbt_translate(cpu, page, cpu->pc & (PAGE_SIZE - 1), false,
+						  &host);
 			if (r == -EAGAIN)
 				continue;
 			if (r)
@@ -215,7 +215,8 @@ static int fetch_insn(struct dbt_vcpu *cpu, u64 pc, u32 *raw)
 	struct walk w;
 	u8 *p;
 
-	if (mmu_walk(cpu, GVA(pc), ACC_EXEC, cpu->ps.el, &w) || !(p = dbt_ram_ptr(cpu->vm, w.pa, 4)))
+	if (mmu_walk(cpu, GVA(pc), ACC_EXEC, cpu->ps.el, &w) ||
+	    !(p = dbt_ram_ptr(cpu->vm, w.pa, 4)))
 		return -EFAULT;
 	memcpy(raw, p, 4);
 	return 0;
@@ -266,16 +267,22 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 	if (v == &vm->none)
 		return false;
 	/*
-	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the same
-	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear). Code of an
-	 * identity map uses both.
+	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the
+	 * same entries but are never entered; they are rare (EL1 reading user memory with PAN
+	 * clear). Code of an identity map uses both.
 	 */
 	if (v != &vm->flat && !v->low && !(va & BIT(55)) != (v != &vm->el1))
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */
+<<<<<<< HEAD
 	if (unlikely(atomic_load_explicit(&vm->watching, memory_order_relaxed)) &&
 	    debug_watched_page(vm, va))
+=======
+	/* Not the table's fault, then: a misaligned atomic, say. Filling again would lead back here
+	 * for ever. */
+	if (view_get(acc == ACC_WRITE ? v->st : v->ld, va))
+>>>>>>> decode
 		return false;
 	do {
 		seq = view_seq(v);
@@ -363,7 +370,8 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 static int install_handlers(void)
 {
 	static bool done;
-	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction sa = {.sa_sigaction = on_fault,
+			       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
 	if (done)
 		return 0;
@@ -380,7 +388,8 @@ static int ret_stacks_init(struct dbt_vcpu *cpu)
 {
 	for (unsigned el = 0; el < 2; el++) {
 		u64 size = PAGE_SIZE + RET_STACK_SIZE + PAGE_SIZE;
-		u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
 
 		if (p == MAP_FAILED || mprotect(p, PAGE_SIZE, PROT_NONE))
 			return -errno;

@@ -201,9 +201,9 @@ static void unpin(struct dbt_vm *vm, struct dbt_view *v)
 
 /*
  * EL0's view of an address space, or (low != 0) EL1's view of its lower half, which differs in
- * permissions and, for PAN's sake, with PSTATE.PAN; pinned. The empty one stands in where none is free, and
- * (create false) where none was made yet: at EL1 Linux passes through pairs of ASID and table that no
- * process has.
+ * permissions and, for PAN's sake, with PSTATE.PAN; pinned. The empty one stands in where none is
+ * free, and (create false) where none was made yet: at EL1 Linux passes through pairs of ASID and
+ * table that no process has.
  */
 static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, u8 low, u32 mode, bool create)
 {
@@ -245,8 +245,7 @@ static void select_user(struct dbt_vcpu *cpu, bool mmu, bool create)
 	if (!mmu && v == &vm->flat)
 		return;
 	if (mmu && v && v != &vm->flat && asid == cpu->user_asid && ttbr == cpu->user_ttbr &&
-	    mode == cpu->user_mode &&
-	    (v != &vm->none || !create))
+	    mode == cpu->user_mode && (v != &vm->none || !create))
 		return;
 	pthread_mutex_lock(&vm->view_lock);
 	unpin(vm, cpu->user_view);
@@ -259,7 +258,8 @@ static void select_user(struct dbt_vcpu *cpu, bool mmu, bool create)
 	pthread_mutex_unlock(&vm->view_lock);
 }
 
-/* For EL1 code in the lower half: an identity map at boot and CPU hotplug, firmware, small systems. */
+/* For EL1 code in the lower half: an identity map at boot and CPU hotplug, firmware, small systems.
+ */
 static struct dbt_view *select_low(struct dbt_vcpu *cpu)
 {
 	struct dbt_vm *vm = cpu->vm;
@@ -274,7 +274,8 @@ static struct dbt_view *select_low(struct dbt_vcpu *cpu)
 	return cpu->low_view;
 }
 
-/* EL0's predictions survive a stay in EL1 unless its address space or mappings changed meanwhile. */
+/* EL0's predictions survive a stay in EL1 unless its address space or mappings changed meanwhile.
+ */
 static void switch_ret_stack(struct dbt_vcpu *cpu, struct dbt_view *old, struct dbt_view *old_user)
 {
 	u64 top = (u64)cpu->ret_stack[cpu->ps.el];

@@ -102,7 +102,7 @@ struct machine {
 	struct boot_images images;
 	struct boot_layout layout;
 
-	struct gdbstub *gdb; /* NULL: none */
+	struct gdbstub *gdb;			     /* NULL: none */
 	struct sandbox *main_sandbox, *vcpu_sandbox; /* NULL: none */
 };
 

@@ -180,7 +180,8 @@ static bool vcpu_settle(struct vcpu *v)
 		u32 requests = atomic_load(&v->requests);
 
 		stop = requests & VCPU_REQ_STOP;
-		if (stop || (!(requests & (VCPU_REQ_PAUSE | VCPU_REQ_HOLD)) && v->power != VCPU_OFF))
+		if (stop ||
+		    (!(requests & (VCPU_REQ_PAUSE | VCPU_REQ_HOLD)) && v->power != VCPU_OFF))
 			break;
 		v->parked = true;
 		pthread_cond_broadcast(&v->cond);

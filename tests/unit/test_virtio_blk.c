@@ -640,9 +640,9 @@ int main(void)
 		T(test_readonly),	 T(test_sector_arithmetic),
 		T(test_wipe_checks),	 T(test_unknown_type),
 		T(test_malformed),	 T(test_direction),
-		T(test_image_truncated),
-		T(test_header_rewritten), T(test_create_errors),
-		T(test_locked),		 T(test_sandboxed),
+		T(test_image_truncated), T(test_header_rewritten),
+		T(test_create_errors),	 T(test_locked),
+		T(test_sandboxed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
