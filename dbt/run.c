@@ -275,14 +275,12 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */
-<<<<<<< HEAD
 	if (unlikely(atomic_load_explicit(&vm->watching, memory_order_relaxed)) &&
 	    debug_watched_page(vm, va))
-=======
+		return false;
 	/* Not the table's fault, then: a misaligned atomic, say. Filling again would lead back here
 	 * for ever. */
 	if (view_get(acc == ACC_WRITE ? v->st : v->ld, va))
->>>>>>> decode
 		return false;
 	do {
 		seq = view_seq(v);
