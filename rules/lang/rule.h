@@ -179,6 +179,7 @@ struct rule {
 	struct param param[RULE_MAX_PARAMS];
 	struct expr *when[RULE_MAX_WHEN];
 	int cost;	 /* explicit, else computed by the checker */
+	int special;	 /* the higher, the less it matches */
 	bool uses_r;	 /* the rule has a width R */
 	bool flags_dead; /* applies only where NZCV is dead afterwards */
 	char *from;	 /* provenance, or NULL */

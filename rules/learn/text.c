@@ -709,6 +709,8 @@ FORM(v_eight, (u64)a + 8)
 FORM(v_log2, a ? 63 - __builtin_clzll((u64)a) : 0)
 FORM(v_mul, (u64)a *(u64)b)
 FORM(v_restadd, width - (u64)a + (u64)b)
+FORM(v_sxor, (s32)(a | b))
+FORM(v_negsum, 0 - ((u64)a + (u64)b))
 FORM(v_down, (u64)low_mask(a + 1) >> (b & 63))
 
 static const struct form forms[] = {
@@ -734,6 +736,8 @@ static const struct form forms[] = {
 	{"log2(%s)", 1, v_log2},
 	{"%s * %s", 2, v_mul},
 	{"width - %s + %s", 2, v_restadd},
+	{"sx32(%s | %s)", 2, v_sxor},
+	{"-(%s + %s)", 2, v_negsum},
 	{"lsr(mask(%s + 1), %s)", 2, v_down},
 };
 
