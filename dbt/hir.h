@@ -123,7 +123,7 @@ struct hir_opnd {
 	_(HELPER_END,                                                                             \
 	  "") /* likewise, and always leaves the block: pc set by helper if JUMP, else next */    \
 	_(BAIL, "")   /* if host condition xcc (from V compare/test just before): run fn for the  \
-			 whole instruction   instead of what remains of this insn index. */                                                 \
+			 whole instruction   instead of what remains of this insn index. */       \
 	_(BAILZ, "a") /* bail if integer a (w bytes) is zero */                                   \
 	_(BAILNZ, "a")                                                                            \
 	/* vector and scalar FP: .vop = index into dbt/x64/vops.def */                            \

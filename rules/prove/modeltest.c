@@ -432,8 +432,8 @@ int main(int argc, char **argv)
 		return run_hir(count, seed);
 	}
 	if (argc != 3) {
-		fprintf(stderr,
-			"usage: rules-modeltest CASES OUTPUT | --ops | --hir [-n COUNT] [-s SEED]\n");
+		fprintf(stderr, "usage: rules-modeltest CASES OUTPUT | --ops | --hir [-n COUNT] "
+				"[-s SEED]\n");
 		return 2;
 	}
 	return run_a64(argv[1], argv[2]);

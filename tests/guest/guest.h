@@ -66,9 +66,10 @@ u64 boot_arg(const char *name, u64 otherwise); /* number behind `name` on the co
 void *memset(void *p, int c, size_t n);
 
 /* ---- memory ---- */
-#define PTE_PAGE   3ull
-#define PTE_NORMAL (1ull << 2 | 3ull << 8 | 1ull << 10) /* attribute 1, inner shareable, accessed \
-							 */
+#define PTE_PAGE 3ull
+#define PTE_NORMAL                                                                     \
+	(1ull << 2 | 3ull << 8 | 1ull << 10) /* attribute 1, inner shareable, accessed \
+					      */
 #define PTE_USER (1ull << 6)
 #define PTE_RO	 (1ull << 7)
 #define PTE_NG	 (1ull << 11)
