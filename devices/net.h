@@ -104,7 +104,8 @@ struct net_user_params {
 };
 
 int net_user_create(const struct net_user_params *p, struct net_backend **out, const char **err);
-/* Of the process that runs libslirp for an attached back end; 0 for other back ends. */
+/* Of the process that runs libslirp for an attached back end; 0 while it starts, or for another
+ * kind. */
 int net_user_pid(const struct net_backend *nb);
 
 extern const struct sandbox_role net_none_role, net_tap_role, net_user_role, net_user_child_role;

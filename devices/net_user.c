@@ -24,7 +24,8 @@ struct user {
 	struct net_user_setup setup;
 	int pid;
 	bool want_in, want_out;
-	bool held; /* the guest has no room for the frame at the head of `in` */
+	bool starting; /* the process's struct net_user_ready is yet to come */
+	bool held;     /* the guest has no room for the frame at the head of `in` */
 	struct net_user_stream in, out;
 	u8 frame[NET_HDR_LEN + NET_USER_FRAME]; /* the header stays zero */
 };
@@ -89,12 +90,33 @@ static bool deliver(struct user *u)
 	return true;
 }
 
+/* False: it has not come yet, or the process could not start. */
+static bool take_ready(struct user *u)
+{
+	struct net_user_ready ready;
+
+	if (stream_len(&u->in) < sizeof(ready))
+		return false;
+	memcpy(&ready, u->in.buf + u->in.head, sizeof(ready));
+	u->in.head += (u32)sizeof(ready);
+	__atomic_store_n(&u->pid, ready.pid, __ATOMIC_RELAXED);
+	u->starting = false;
+	if (!ready.err)
+		return true;
+	ready.why[sizeof(ready.why) - 1] = 0;
+	warn_report("%s: %s", u->setup.thread, ready.why);
+	child_gone(u);
+	return false;
+}
+
 static void receive(struct user *u)
 {
 	if (stream_fill(&u->in, u->source.fd)) {
 		child_gone(u);
 		return;
 	}
+	if (u->starting && !take_ready(u))
+		return;
 	u->held = !deliver(u);
 	u->nb.client->received(u->nb.opaque);
 	if (!is_gone(u))
@@ -173,8 +195,9 @@ static int start_child(int sock)
 	if (pid < 0)
 		return -errno;
 	if (pid) {
-		if (waitpid(pid, &status, 0) < 0)
-			return -errno;
+		while (waitpid(pid, &status, 0) < 0)
+			if (errno != EINTR)
+				return -errno;
 		return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 	}
 	pid = fork();
@@ -188,25 +211,30 @@ static int start_child(int sock)
 	_exit(127); /* the parent reads the end of the socket */
 }
 
-static int set_up(struct user *u, const char **err)
+static int send_setup(struct user *u, const char **err)
+{
+	if (send(u->source.fd, &u->setup, sizeof(u->setup), MSG_NOSIGNAL) == sizeof(u->setup))
+		return 0;
+	*err = "cannot talk to the process of the user-mode network";
+	return -EIO;
+}
+
+/* A forward's port may be taken: then the machine must not start. */
+static int wait_ready(struct user *u, const char **err)
 {
 	static struct net_user_ready ready; /* *err outlives us */
-	int fd = u->source.fd;
 	ssize_t n;
 
-	if (send(fd, &u->setup, sizeof(u->setup), MSG_NOSIGNAL) != sizeof(u->setup)) {
-		*err = "cannot talk to the process of the user-mode network";
-		return -EIO;
-	}
 	do
-		n = recv(fd, &ready, sizeof(ready), MSG_WAITALL);
+		n = recv(u->source.fd, &ready, sizeof(ready), MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof(ready)) {
 		*err = "the process of the user-mode network did not start (is /proc mounted?)";
 		return -EIO;
 	}
 	ready.why[sizeof(ready.why) - 1] = 0;
-	u->pid = ready.pid;
+	__atomic_store_n(&u->pid, ready.pid, __ATOMIC_RELAXED);
+	u->starting = false;
 	*err = ready.why;
 	return ready.err;
 }
@@ -227,7 +255,11 @@ static int user_attach(struct net_backend *nb, struct worker *w, enum sandbox_mo
 	ret = start_child(fds[1]);
 	close(fds[1]);
 	if (!ret)
-		ret = set_up(u, err);
+		ret = send_setup(u, err);
+	/* Else nothing can be wrong with it, and its start need not hold up the machine's. */
+	u->starting = true;
+	if (!ret && u->setup.nforwards)
+		ret = wait_ready(u, err);
 	if (!ret && fcntl(fds[0], F_SETFL, O_NONBLOCK))
 		ret = -errno;
 	if (!ret)
@@ -306,5 +338,7 @@ int net_user_create(const struct net_user_params *p, struct net_backend **out, c
 
 int net_user_pid(const struct net_backend *nb)
 {
-	return nb->ops == &user_ops ? container_of(nb, struct user, nb)->pid : 0;
+	return nb->ops == &user_ops
+		       ? __atomic_load_n(&container_of(nb, struct user, nb)->pid, __ATOMIC_RELAXED)
+		       : 0;
 }

@@ -843,7 +843,8 @@ static void test_user_process_dies(void **state)
 
 	assert_int_equal(net_user_create(&up, &p.backend, &err), 0);
 	assert_int_equal(virtio_net_create(&p, &f->g.mem, &f->g.irq, &f->g.dev, &err), 0);
-	pid = net_user_pid(p.backend);
+	while (!(pid = net_user_pid(p.backend)))
+		vg_settle();
 	vg_bring_up(&f->g, MRG, 2);
 	post_rx(f, 2048, 4);
 	send_arp(f);
@@ -871,7 +872,8 @@ static void test_user_process_ends(void **state)
 
 	assert_int_equal(net_user_create(&up, &p.backend, &err), 0);
 	assert_int_equal(virtio_net_create(&p, &f->g.mem, &f->g.irq, &f->g.dev, &err), 0);
-	pid = net_user_pid(p.backend);
+	while (!(pid = net_user_pid(p.backend)))
+		vg_settle();
 	assert_int_equal(kill(pid, 0), 0);
 	f->g.dev->ops->destroy(f->g.dev);
 	f->g.dev = NULL;
