@@ -525,6 +525,7 @@ static void test_header_rewritten(void **state)
 	struct flipper fl;
 	pthread_t t;
 
+	VG_RACES_ON_PURPOSE();
 	create(f, (struct virtio_blk_params){0});
 	vg_bring_up(&f->g, FLUSH, 1);
 	put_header(&f->g, VIRTIO_BLK_T_IN, 0);
