@@ -22,8 +22,8 @@ int guest_mem_add(struct guest_mem *mem, gpa_t gpa, u64 size)
 			return -EEXIST;
 	}
 	/*
-	 * Anonymous rather than memfd: shmem huge pages are off on most hosts, and 2 MiB pages decide
-	 * 15-50 % on large working sets.
+	 * Anonymous rather than memfd: shmem huge pages are off on most hosts, and 2 MiB pages
+	 * decide 15-50 % on large working sets.
 	 */
 	host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		    -1, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest RAM: memfd or anonymous mappings, a handful of regions. guest_slice() is the only way from a gpa_t to a
- * host pointer; it checks overflow and bounds. The region table is immutable once vCPUs and devices
- * run, so every thread may read it without a lock.
+ * Guest RAM: memfd or anonymous mappings, a handful of regions. guest_slice() is the only way from
+ * a gpa_t to a host pointer; it checks overflow and bounds. The region table is immutable once
+ * vCPUs and devices run, so every thread may read it without a lock.
  */
 #ifndef ARMATURE_GUEST_MEM_H
 #define ARMATURE_GUEST_MEM_H
@@ -29,8 +29,8 @@ int guest_mem_add(struct guest_mem *mem, gpa_t gpa, u64 size);
 void guest_mem_free(struct guest_mem *mem);
 /*
  * Host pointer to guest bytes [gpa, gpa+len), or NULL when any of them is outside RAM or the range
- * wraps or spans two regions. len 0 is valid for an address inside RAM. The guest may change the bytes at any time: copy once, then
- * check the copy.
+ * wraps or spans two regions. len 0 is valid for an address inside RAM. The guest may change the
+ * bytes at any time: copy once, then check the copy.
  */
 void *guest_slice(const struct guest_mem *mem, gpa_t gpa, u64 len);
 /* Bounds-checked copies; 0 or -EFAULT, nothing copied on failure. */

@@ -31,15 +31,15 @@ typedef struct {
 #define GPA(x) ((gpa_t){(u64)(x)})
 #define GVA(x) ((gva_t){(u64)(x)})
 
-#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
-#define BIT(n)	       (1ull << (n))
-#define BITS(v, hi, lo) (((u64)(v) >> (lo)) & (~0ull >> (63 - ((hi) - (lo)))))
-#define likely(x)      __builtin_expect(!!(x), 1)
-#define unlikely(x)    __builtin_expect(!!(x), 0)
+#define ARRAY_SIZE(a)		      (sizeof(a) / sizeof((a)[0]))
+#define BIT(n)			      (1ull << (n))
+#define BITS(v, hi, lo)		      (((u64)(v) >> (lo)) & (~0ull >> (63 - ((hi) - (lo)))))
+#define likely(x)		      __builtin_expect(!!(x), 1)
+#define unlikely(x)		      __builtin_expect(!!(x), 0)
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
-#define ALIGN_UP(x, a)	 (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
-#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define ALIGN_UP(x, a)		      (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a)	      ((x) & ~((__typeof__(x))(a)-1))
+#define PRINTF_LIKE(f, a)	      __attribute__((format(printf, f, a)))
 
 static inline s64 sext64(u64 v, unsigned bits)
 {

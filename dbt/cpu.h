@@ -71,6 +71,8 @@ struct dbt_vcpu {
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;	/* saved host stack pointers */
 	u64 excl_va, excl_val[2];
+	u8 *excl_tab; /* dbt_vm.excl, and the version seen by the load; see vm.h */
+	u32 excl_ver;
 	u32 dsb_pending;	/* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;		/* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;

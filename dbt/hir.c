@@ -138,9 +138,10 @@ static int dump_opnd(const struct hir_opnd *o, unsigned w, char *buf, size_t cap
 int hir_dump(const struct hir *h, char *buf, size_t cap)
 {
 	const struct hir_opnd *o[] = {&h->d, &h->a, &h->b, &h->c};
-	const char *name = h->op == HIR_V || h->op == HIR_VCMP ? vop_table[h->vop].name :
-								 hir_op_name(h->op);
-	size_t n = (size_t)snprintf(buf, cap, "%2u: %s.%u%s", h->insn, name, h->w, h->setf ? "s" : "");
+	const char *name =
+		h->op == HIR_V || h->op == HIR_VCMP ? vop_table[h->vop].name : hir_op_name(h->op);
+	size_t n =
+		(size_t)snprintf(buf, cap, "%2u: %s.%u%s", h->insn, name, h->w, h->setf ? "s" : "");
 
 	for (unsigned i = 0; i < 4 && n < cap; i++)
 		n += (size_t)dump_opnd(o[i], h->w, buf + n, cap - n);

@@ -25,11 +25,11 @@ static int mmio(struct dbt_vcpu *cpu, u64 pa, void *buf, unsigned size, bool wri
 
 	if (write) {
 		memcpy(&v, buf, size);
-		r = ops->mmio_write ? ops->mmio_write(ops->opaque, cpu->index, GPA(pa), size, v) :
-				      -ENODEV;
+		r = ops->mmio_write ? ops->mmio_write(ops->opaque, cpu->index, GPA(pa), size, v)
+				    : -ENODEV;
 	} else {
-		r = ops->mmio_read ? ops->mmio_read(ops->opaque, cpu->index, GPA(pa), size, &v) :
-				     -ENODEV;
+		r = ops->mmio_read ? ops->mmio_read(ops->opaque, cpu->index, GPA(pa), size, &v)
+				   : -ENODEV;
 		memcpy(buf, &v, size);
 	}
 	if (log_on(LOG_MMIO))

@@ -427,6 +427,7 @@ int dbt_vcpu_create(struct dbt_vm *vm, unsigned index, struct dbt_vcpu **out)
 		dbt_vcpu_destroy(cpu);
 		return r;
 	}
+	cpu->excl_tab = vm->excl;
 	cpu->slot = vm->nvcpus;
 	vm->vcpu[vm->nvcpus++] = cpu;
 	dbt_vcpu_reset(cpu, 0, 0);

@@ -30,8 +30,8 @@ static const char *host_missing(void)
 }
 
 /*
- * TSC frequency. The kernel derives BogoMIPS from its own calibration, 2.4 ppm fine at 2 GHz, and reading it costs
- * no time; a measurement of 5 ms is the fall-back.
+ * TSC frequency. The kernel derives BogoMIPS from its own calibration, 2.4 ppm fine at 2 GHz, and
+ * reading it costs no time; a measurement of 5 ms is the fall-back.
  */
 static u64 tsc_hz(void)
 {
@@ -76,13 +76,20 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 	if (*err)
 		return -ENOTSUP;
 	vm = calloc(1, sizeof(*vm));
-	if (vm)
+	if (vm) {
 		vm->rule_uses = calloc(rules_count, sizeof(*vm->rule_uses));
-	if (!vm || !vm->rule_uses) {
+		vm->excl = aligned_alloc(64, EXCL_BUCKETS * 64);
+	}
+	if (!vm || !vm->rule_uses || !vm->excl) {
+		if (vm) {
+			free(vm->rule_uses);
+			free(vm->excl);
+		}
 		free(vm);
 		*err = "out of memory";
 		return -ENOMEM;
 	}
+	memset(vm->excl, 0, EXCL_BUCKETS * 64);
 	vm->cfg = *cfg;
 	vm->tsc_mul = (u64)(((u128)1000000000ull << 32) / tsc_hz());
 	vm->tsc_base = __rdtsc();
@@ -106,6 +113,7 @@ void dbt_vm_destroy(struct dbt_vm *vm)
 	for (unsigned i = 0; i < vm->nslots; i++)
 		free(vm->slot[i].pages);
 	free(vm->rule_uses);
+	free(vm->excl);
 	free(vm);
 }
 

@@ -144,6 +144,15 @@ struct dbt_view {
 	u64 stamp;
 };
 
+/*
+ * Exclusives of several vCPUs, by host address: a version that a successful store-exclusive changes
+ * by two, odd while it is at work. It makes A-B-A by exclusives visible, which lists with LL/SC
+ * rely on; A-B-A by plain stores or LSE stays unseen.
+ */
+#define EXCL_BUCKETS 1024
+#define EXCL_MASK \
+	((EXCL_BUCKETS - 1) * 64) /* of host address * 4: a bucket for each 16 bytes, by lines */
+
 struct dbt_vm {
 	struct dbt_config cfg;
 	struct dbt_slot slot[MAX_SLOTS];
@@ -179,6 +188,7 @@ struct dbt_vm {
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints;
 
+	u8 *excl;
 	struct dbt_vcpu *vcpu[64]; /* constant while one runs */
 	unsigned nvcpus;
 	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */

@@ -48,11 +48,12 @@ struct hir_opnd build_extended(struct tr *tr, unsigned rm, unsigned ext, unsigne
 	return t;
 }
 
-static int arith(struct tr *tr, const struct a64_insn *in, enum hir_op op, bool s, struct hir_opnd b,
-		 bool rd_sp, bool rn_sp)
+static int arith(struct tr *tr, const struct a64_insn *in, enum hir_op op, bool s,
+		 struct hir_opnd b, bool rd_sp, bool rn_sp)
 {
 	unsigned w = in->sf ? 8 : 4;
-	struct hir_opnd d = rd_sp ? hxsp(in->rd) : hd(in->rd), a = rn_sp ? hxsp(in->rn) : hx(in->rn);
+	struct hir_opnd d = rd_sp ? hxsp(in->rd) : hd(in->rd),
+			a = rn_sp ? hxsp(in->rn) : hx(in->rn);
 
 	if (!s && b.kind == H_IMM && b.imm == 0 && (op == HIR_ADD || op == HIR_SUB))
 		hir2(B(tr), HIR_MOV, w, d, a);
@@ -61,8 +62,8 @@ static int arith(struct tr *tr, const struct a64_insn *in, enum hir_op op, bool 
 	return 0;
 }
 
-static int logic(struct tr *tr, const struct a64_insn *in, enum hir_op op, bool s, struct hir_opnd b,
-		 bool rd_sp)
+static int logic(struct tr *tr, const struct a64_insn *in, enum hir_op op, bool s,
+		 struct hir_opnd b, bool rd_sp)
 {
 	unsigned w = in->sf ? 8 : 4;
 	struct hir_opnd d = rd_sp ? hxsp(in->rd) : hd(in->rd), a = hx(in->rn);
@@ -136,7 +137,8 @@ static u64 ones(unsigned n)
 }
 
 /* d = a & mask, the cheap ways first. */
-static void and_mask(struct tr *tr, unsigned w, struct hir_opnd d, struct hir_opnd a, unsigned width)
+static void and_mask(struct tr *tr, unsigned w, struct hir_opnd d, struct hir_opnd a,
+		     unsigned width)
 {
 	if (width == 8)
 		hir2(B(tr), HIR_ZX8, w, d, a);
@@ -190,8 +192,7 @@ static int sbfm(struct tr *tr, const struct a64_insn *in)
 	} else {
 		t = htmp(B(tr));
 		hir_emit(B(tr), HIR_SHL, w, t, n, himm(bits - 1 - s));
-		hir_emit(B(tr), HIR_SAR, w, d, t,
-			 himm(s >= r ? bits - 1 - s + r : r - 1 - s));
+		hir_emit(B(tr), HIR_SAR, w, d, t, himm(s >= r ? bits - 1 - s + r : r - 1 - s));
 	}
 	return 0;
 }
@@ -260,7 +261,9 @@ static int csel(struct tr *tr, const struct a64_insn *in)
 		t = htmp(B(tr));
 		if (f.kind == H_IMM)
 			hir2(B(tr), HIR_MOV, w, t,
-			     himm(in->op == A64_CSINC ? 1 : in->op == A64_CSINV ? -1 : 0));
+			     himm(in->op == A64_CSINC	? 1
+				  : in->op == A64_CSINV ? -1
+							: 0));
 		else if (in->op == A64_CSINC)
 			hir_emit(B(tr), HIR_ADD, w, t, f, himm(1));
 		else
@@ -298,7 +301,8 @@ static int mul(struct tr *tr, const struct a64_insn *in)
 	struct hir_opnd n = hx(in->rn), m = hx(in->rm), d = hd(in->rd), t;
 
 	if (in->op != A64_MADD && in->op != A64_MSUB) {
-		enum hir_op ext = in->op == A64_SMADDL || in->op == A64_SMSUBL ? HIR_SX32 : HIR_ZX32;
+		enum hir_op ext =
+			in->op == A64_SMADDL || in->op == A64_SMSUBL ? HIR_SX32 : HIR_ZX32;
 		struct hir_opnd x = htmp(B(tr)), y = htmp(B(tr));
 
 		hir2(B(tr), ext, 8, x, n);
@@ -354,9 +358,7 @@ static int helper_flagm(struct dbt_vcpu *cpu, u32 raw)
 	x = in.rn == 31 ? 0 : (u32)cpu->x[in.rn];
 	switch (in.op) {
 	case A64_CFINV: f ^= 2; break;
-	case A64_XAFLAG:
-		f = (!c && !z) << 3 | (z && c) << 2 | (c || z) << 1 | (!c && z);
-		break;
+	case A64_XAFLAG: f = (!c && !z) << 3 | (z && c) << 2 | (c || z) << 1 | (!c && z); break;
 	case A64_AXFLAG: f = (z || v) << 2 | (c && !v) << 1; break;
 	case A64_RMIF: {
 		u64 r = in.rn == 31 ? 0 : cpu->x[in.rn];
@@ -418,8 +420,8 @@ static int branch(struct tr *tr, const struct a64_insn *in)
 		break;
 	case A64_CBZ:
 	case A64_CBNZ:
-		hir_emit(B(tr), in->op == A64_CBZ ? HIR_BZ : HIR_BNZ, in->sf ? 8 : 4, hnone(), target,
-			 hx(in->rd));
+		hir_emit(B(tr), in->op == A64_CBZ ? HIR_BZ : HIR_BNZ, in->sf ? 8 : 4, hnone(),
+			 target, hx(in->rd));
 		break;
 	case A64_TBZ:
 	case A64_TBNZ:
@@ -503,7 +505,8 @@ int build_int(struct tr *tr, const struct a64_insn *in)
 	case A64_CLZ: return one_source(tr, in, HIR_CLZ);
 	case A64_CLS: return one_source(tr, in, HIR_CLS);
 	case A64_CRC32C:
-		hir_emit(B(tr), HIR_CRC32C, 4, hd(in->rd), hx(in->rn), hx(in->rm))->c = himm(in->size);
+		hir_emit(B(tr), HIR_CRC32C, 4, hd(in->rd), hx(in->rn), hx(in->rm))->c =
+			himm(in->size);
 		return 0;
 	case A64_CRC32: hir_helper(B(tr), helper_crc32, in->raw); return 0;
 	case A64_RMIF:

@@ -41,11 +41,11 @@ void build_writeback(struct tr *tr, const struct a64_insn *in)
 		hir_emit(&tr->hir, HIR_ADD, 8, hxsp(in->rn), hxsp(in->rn), himm(in->imm));
 }
 
-static struct hir *access(struct tr *tr, const struct a64_insn *in, enum hir_op op, struct hir_opnd d,
-			  struct hir_opnd base, s32 disp, struct hir_opnd data)
+static struct hir *access(struct tr *tr, const struct a64_insn *in, enum hir_op op,
+			  struct hir_opnd d, struct hir_opnd base, s32 disp, struct hir_opnd data)
 {
-	struct hir *h = hir_emit(&tr->hir, op, op == HIR_LD && in->sx && !in->sf ? 4 : 8, d, base,
-				 data);
+	struct hir *h =
+		hir_emit(&tr->hir, op, op == HIR_LD && in->sx && !in->sf ? 4 : 8, d, base, data);
 
 	h->size = in->size;
 	h->sx = in->sx;

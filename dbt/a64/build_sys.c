@@ -77,7 +77,8 @@ int build_sys(struct tr *tr, const struct a64_insn *in)
 	case A64_SEVL: return 0;
 	case A64_ISB: hir_helper(&tr->hir, helper_isb, in->raw); return 0;
 	case A64_DMB:
-		/* x86-TSO keeps load-load, load-store and store-store order: only full barriers cost. */
+		/* x86-TSO keeps load-load, load-store and store-store order: only full barriers
+		 * cost. */
 		if ((in->imm & 3) == 3)
 			hir_emit(&tr->hir, HIR_FENCE, 8, hnone(), hnone(), hnone());
 		return 0;

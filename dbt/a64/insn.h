@@ -19,8 +19,24 @@ enum a64_op {
 
 enum a64_shift { A64_LSL, A64_LSR, A64_ASR, A64_ROR };
 enum a64_extend { A64_UXTB, A64_UXTH, A64_UXTW, A64_UXTX, A64_SXTB, A64_SXTH, A64_SXTW, A64_SXTX };
-enum a64_cond { A64_EQ, A64_NE, A64_CS, A64_CC, A64_MI, A64_PL, A64_VS, A64_VC, A64_HI, A64_LS, A64_GE,
-		A64_LT, A64_GT, A64_LE, A64_AL, A64_NV };
+enum a64_cond {
+	A64_EQ,
+	A64_NE,
+	A64_CS,
+	A64_CC,
+	A64_MI,
+	A64_PL,
+	A64_VS,
+	A64_VC,
+	A64_HI,
+	A64_LS,
+	A64_GE,
+	A64_LT,
+	A64_GT,
+	A64_LE,
+	A64_AL,
+	A64_NV
+};
 enum a64_amode {
 	A64_AM_NONE,
 	A64_AM_IMM,  /* [Xn, #imm]: scaled unsigned or unscaled signed alike; imm in bytes */
@@ -31,24 +47,29 @@ enum a64_amode {
 };
 
 struct a64_insn {
-	u16 op;	  /* enum a64_op */
-	u8 sf;	  /* 1: 64-bit operation (X registers), 0: 32-bit */
-	u8 rd;	  /* Rd or Rt: 0..31; whether 31 means SP or ZR follows from op (see insns.def flags) */
+	u16 op; /* enum a64_op */
+	u8 sf;	/* 1: 64-bit operation (X registers), 0: 32-bit */
+	u8 rd;	/* Rd or Rt: 0..31; whether 31 means SP or ZR follows from op (see insns.def flags)
+		 */
 	u8 rn;
 	u8 rm;
-	u8 ra;	  /* Ra or Rt2 */
-	u8 rs;	  /* Rs of exclusives and LSE */
-	u8 cond;  /* enum a64_cond; also the nzcv immediate's condition of CCMP/FCCMP */
-	u8 shift; /* enum a64_shift (shifted register) or enum a64_extend (extended register, AM_REG) */
-	u8 amount; /* shift amount in bits; for AM_REG the final shift; for CCMP: nzcv immediate; TBZ: bit */
-	u8 amode; /* enum a64_amode for loads and stores */
-	u8 size;  /* log2 of access bytes (per register), or log2 of element bytes for AdvSIMD (0=B .. 3=D) */
-	u8 sx;	  /* load sign-extends (to 64 bits when sf, else to 32) */
-	u8 q;	  /* AdvSIMD: 128-bit; vector loads/stores */
-	u8 vec;	  /* load/store of a SIMD&FP register */
-	u8 ftype; /* scalar FP: 0=S 1=D 3=H as encoded */
+	u8 ra;	   /* Ra or Rt2 */
+	u8 rs;	   /* Rs of exclusives and LSE */
+	u8 cond;   /* enum a64_cond; also the nzcv immediate's condition of CCMP/FCCMP */
+	u8 shift;  /* enum a64_shift (shifted register) or enum a64_extend (extended register,
+		      AM_REG) */
+	u8 amount; /* shift amount in bits; for AM_REG the final shift; for CCMP: nzcv immediate;
+		      TBZ: bit */
+	u8 amode;  /* enum a64_amode for loads and stores */
+	u8 size;   /* log2 of access bytes (per register), or log2 of element bytes for AdvSIMD (0=B
+		      .. 3=D) */
+	u8 sx;	   /* load sign-extends (to 64 bits when sf, else to 32) */
+	u8 q;	   /* AdvSIMD: 128-bit; vector loads/stores */
+	u8 vec;	   /* load/store of a SIMD&FP register */
+	u8 ftype;  /* scalar FP: 0=S 1=D 3=H as encoded */
 	u8 immr, imms; /* SBFM/BFM/UBFM, EXTR lsb in imms */
-	s64 imm;  /* immediate: sign/bit-mask expanded, scaled. Branches and ADR/ADRP: byte offset from PC (ADRP: from PC's page) */
+	s64 imm; /* immediate: sign/bit-mask expanded, scaled. Branches and ADR/ADRP: byte offset
+		    from PC (ADRP: from PC's page) */
 	u32 raw;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One load or store instruction done in C: the slow path of the inline checks (MMIO, page crossings,
- * faults, tagged pointers), and the instructions rare enough to live here only. Everything is
- * read before anything is written, so a fault leaves the instruction restartable.
+ * One load or store instruction done in C: the slow path of the inline checks (MMIO, page
+ * crossings, faults, tagged pointers), and the instructions rare enough to live here only.
+ * Everything is read before anything is written, so a fault leaves the instruction restartable.
  */
 #include <errno.h>
 #include <string.h>
@@ -266,6 +266,19 @@ static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	return HELPER_NEXT;
 }
 
+static _Atomic u32 *excl_bucket(const struct dbt_vcpu *cpu, const void *host)
+{
+	return (_Atomic u32 *)(cpu->excl_tab + ((u64)host * 4 & EXCL_MASK));
+}
+
+/* False: another store-exclusive was here since the load, or is. Given back changed. */
+static bool excl_take(const struct dbt_vcpu *cpu, _Atomic u32 *bucket)
+{
+	u32 ver = cpu->excl_ver;
+
+	return atomic_compare_exchange_strong(bucket, &ver, ver + 1);
+}
+
 static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool two)
 {
 	unsigned n = 1u << in->size;
@@ -275,8 +288,10 @@ static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool 
 
 	if (!p)
 		return HELPER_JUMP;
+	cpu->excl_ver = atomic_load(excl_bucket(cpu, p)) & ~1u;
 	if (two && n == 8) {
-		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX */
+		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX
+		 */
 		__asm__ volatile("vmovdqa %1, %%xmm0\n\tvmovdqu %%xmm0, %0"
 				 : "=m"(v)
 				 : "m"(*(u128 *)p)
@@ -315,11 +330,14 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 		p = atomic_ptr(cpu, va, total, true);
 		if (!p)
 			return HELPER_JUMP;
-		if (two && n == 8)
-			ok = cas128(p, old, val);
-		else
-			ok = atomic_cas(p, total, &old[0],
-					two ? (u32)val[0] | val[1] << 32 : val[0]);
+		if (excl_take(cpu, excl_bucket(cpu, p))) {
+			if (two && n == 8)
+				ok = cas128(p, old, val);
+			else
+				ok = atomic_cas(p, total, &old[0],
+						two ? (u32)val[0] | val[1] << 32 : val[0]);
+			atomic_fetch_add(excl_bucket(cpu, p), 1);
+		}
 	}
 	cpu->excl_size = 0;
 	set_x(cpu, in->rs, !ok);

@@ -11,7 +11,25 @@
 
 #include "common/types.h"
 
-enum xreg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, RNONE = -1 };
+enum xreg {
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
+	RNONE = -1
+};
 
 struct xasm {
 	u8 *p;	   /* next byte (RW alias) */
@@ -39,8 +57,11 @@ static inline struct xop xm(int base, s32 disp)
 }
 static inline struct xop xmi(int base, int index, unsigned scale, s32 disp)
 {
-	return (struct xop){
-		.reg = RNONE, .base = (s8)base, .index = (s8)index, .scale = (u8)scale, .disp = disp};
+	return (struct xop){.reg = RNONE,
+			    .base = (s8)base,
+			    .index = (s8)index,
+			    .scale = (u8)scale,
+			    .disp = disp};
 }
 static inline struct xop xabs(u64 addr)
 {
@@ -68,7 +89,8 @@ static inline void x64(struct xasm *a, u64 v)
 
 /* ModRM, SIB and displacement; imm_len bytes of immediate follow (for rip-relative). disp8n: EVEX
  * compressed displacement unit, 1 for legacy and VEX. */
-static inline void x_modrm(struct xasm *a, int reg, struct xop rm, unsigned imm_len, unsigned disp8n)
+static inline void x_modrm(struct xasm *a, int reg, struct xop rm, unsigned imm_len,
+			   unsigned disp8n)
 {
 	unsigned r = (unsigned)(reg & 7) << 3;
 
@@ -102,16 +124,17 @@ static inline void x_modrm(struct xasm *a, int reg, struct xop rm, unsigned imm_
 
 static inline unsigned x_rexbits(int reg, struct xop rm)
 {
-	return (reg & 8 ? 4 : 0) | (rm.reg >= 0 ? (rm.reg & 8 ? 1 : 0) :
-						  ((rm.index >= 0 && rm.index & 8 ? 2 : 0) |
+	return (reg & 8 ? 4 : 0) | (rm.reg >= 0 ? (rm.reg & 8 ? 1 : 0)
+						: ((rm.index >= 0 && rm.index & 8 ? 2 : 0) |
 						   (rm.base >= 0 && rm.base & 8 ? 1 : 0)));
 }
 
 /*
- * Legacy-encoded instruction: opcode up to 3 bytes given as 0x0fXX / 0x0f38XX / XX; w = operand bytes
- * 1, 2, 4, 8; mandatory prefix f2/f3/66 in bits 31:24 of opc.
+ * Legacy-encoded instruction: opcode up to 3 bytes given as 0x0fXX / 0x0f38XX / XX; w = operand
+ * bytes 1, 2, 4, 8; mandatory prefix f2/f3/66 in bits 31:24 of opc.
  */
-static inline void x_op(struct xasm *a, unsigned w, u32 opc, int reg, struct xop rm, unsigned imm_len)
+static inline void x_op(struct xasm *a, unsigned w, u32 opc, int reg, struct xop rm,
+			unsigned imm_len)
 {
 	unsigned rex = x_rexbits(reg, rm) | (w == 8 ? 8 : 0);
 	bool byte_reg = w == 1 && ((reg >= 4 && reg < 8) || (rm.reg >= 4 && rm.reg < 8));
@@ -131,8 +154,8 @@ static inline void x_op(struct xasm *a, unsigned w, u32 opc, int reg, struct xop
 }
 
 /* VEX: pp 0/1/2/3 = none/66/f3/f2, map 1/2/3. */
-static inline void x_vex(struct xasm *a, unsigned pp, unsigned map, unsigned w, unsigned l, unsigned opc,
-			 int reg, int vvvv, struct xop rm, unsigned imm_len)
+static inline void x_vex(struct xasm *a, unsigned pp, unsigned map, unsigned w, unsigned l,
+			 unsigned opc, int reg, int vvvv, struct xop rm, unsigned imm_len)
 {
 	unsigned rb = x_rexbits(reg, rm);
 
@@ -149,8 +172,9 @@ static inline void x_vex(struct xasm *a, unsigned pp, unsigned map, unsigned w, 
 }
 
 /* EVEX, 128-bit (l = 0) or 256-bit (l = 1), no masking. Registers 0..31. */
-static inline void x_evex(struct xasm *a, unsigned pp, unsigned map, unsigned w, unsigned l, unsigned opc,
-			  int reg, int vvvv, struct xop rm, unsigned imm_len, unsigned disp8n)
+static inline void x_evex(struct xasm *a, unsigned pp, unsigned map, unsigned w, unsigned l,
+			  unsigned opc, int reg, int vvvv, struct xop rm, unsigned imm_len,
+			  unsigned disp8n)
 {
 	unsigned r = ~(unsigned)reg >> 3 & 1, rr = ~(unsigned)reg >> 4 & 1;
 	unsigned x, b;
@@ -258,7 +282,8 @@ static inline void x_lea(struct xasm *a, unsigned w, int reg, struct xop m)
 	x_op(a, w, 0x8d, reg, m, 0);
 }
 /* src_w 1 or 2 (or 4 with sx and w 8) into w bytes. */
-static inline void x_movx(struct xasm *a, unsigned w, unsigned src_w, bool sx, int reg, struct xop rm)
+static inline void x_movx(struct xasm *a, unsigned w, unsigned src_w, bool sx, int reg,
+			  struct xop rm)
 {
 	/* spl..dil want a REX prefix, else they are ah..bh */
 	bool need = src_w == 1 && rm.reg >= 4 && rm.reg < 8;
@@ -293,7 +318,8 @@ static inline void x_shift_i(struct xasm *a, unsigned w, unsigned op, struct xop
 	x8(a, n);
 }
 /* BMI2 shlx/shrx/sarx: op 4/5/7 as above; flags untouched. */
-static inline void x_shiftx(struct xasm *a, unsigned w, unsigned op, int dst, struct xop src, int cnt)
+static inline void x_shiftx(struct xasm *a, unsigned w, unsigned op, int dst, struct xop src,
+			    int cnt)
 {
 	x_vex(a, op == 4 ? 1 : op == 5 ? 3 : 2, 2, w == 8, 0, 0xf7, dst, cnt, src, 0);
 }

@@ -127,7 +127,8 @@ int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *re
 		return alloc_scratch(p);
 	if (p->treg[d->reg] >= 0)
 		return p->treg[d->reg];
-	if (reuse && reuse->kind == H_T && p->tlast[reuse->reg] == p->i && p->treg[reuse->reg] >= 0) {
+	if (reuse && reuse->kind == H_T && p->tlast[reuse->reg] == p->i &&
+	    p->treg[reuse->reg] >= 0) {
 		p->treg[d->reg] = p->treg[reuse->reg];
 		p->treg[reuse->reg] = -1;
 	} else {
@@ -271,15 +272,15 @@ static unsigned cond_from_mem(struct place *p, unsigned cc)
 }
 
 /*
- * Condition on EFLAGS that ucomis left, where one x86 condition says it; EQ and NE need two flags and
- * destroy the rest, the others take the way through memory.
+ * Condition on EFLAGS that ucomis left, where one x86 condition says it; EQ and NE need two flags
+ * and destroy the rest, the others take the way through memory.
  */
 static unsigned cond_from_fcmp(struct place *p, unsigned cc)
 {
-	static const s8 ab[14] = {-1,	 -1,	 -1, -1, -1,	 -1,	XCC_P,
+	static const s8 ab[14] = {-1,	  -1, -1, -1,	  -1,	 -1,	XCC_P,
 				  XCC_NP, -1, -1, XCC_AE, XCC_B, XCC_A, XCC_BE};
-	static const s8 ba[14] = {-1, -1, XCC_BE, XCC_A, XCC_A, XCC_BE, -1,
-				  -1, XCC_B, XCC_AE, -1, -1, -1, -1};
+	static const s8 ba[14] = {-1, -1,    XCC_BE, XCC_A, XCC_A, XCC_BE, -1,
+				  -1, XCC_B, XCC_AE, -1,    -1,	   -1,	   -1};
 	s8 x = p->fl_fcmp == FCMP_AB ? ab[cc] : ba[cc];
 	int s, t;
 
@@ -301,8 +302,8 @@ static unsigned cond_from_fcmp(struct place *p, unsigned cc)
 unsigned flags_cond(struct place *p, unsigned cc)
 {
 	/* x86 condition with CF = NOT C, then with CF = C where it differs */
-	static const u8 map[14] = {XCC_E, XCC_NE, XCC_AE, XCC_B, XCC_S,	 XCC_NS, XCC_O,
-				   XCC_NO, XCC_A, XCC_BE, XCC_GE, XCC_L, XCC_G,	 XCC_LE};
+	static const u8 map[14] = {XCC_E,  XCC_NE, XCC_AE, XCC_B,  XCC_S, XCC_NS, XCC_O,
+				   XCC_NO, XCC_A,  XCC_BE, XCC_GE, XCC_L, XCC_G,  XCC_LE};
 
 	if (!p->fl_eflags)
 		return cond_from_mem(p, cc);
@@ -486,7 +487,8 @@ static void place_ops(struct place *p)
 
 static _Thread_local struct place *place_buf;
 
-struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page, const char **why)
+struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page,
+			  const char **why)
 {
 	struct place *p = place_buf;
 	struct block *b;

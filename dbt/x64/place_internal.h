@@ -10,9 +10,9 @@
 
 #define VSCRATCH_FIRST 1 /* xmm registers of vector temporaries */
 #define N_VSCRATCH     7
-#define MAX_TEMPS 256
-#define MAX_COLD  512
-#define MAX_SITES 512
+#define MAX_TEMPS      256
+#define MAX_COLD       512
+#define MAX_SITES      512
 
 enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR };
 
@@ -21,29 +21,29 @@ struct cold {
 	u8 kind;
 	u8 nfrom;
 	struct xop base; /* MISS: address is base + adisp */
-	u8 *from[4];	/* rel32 fields that jump here */
-	u8 *back;	/* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
-	u32 desc;	/* MISS: DESC_*; CHAIN, POLL: target offset */
+	u8 *from[4];	 /* rel32 fields that jump here */
+	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
+	u32 desc; /* MISS: DESC_*; CHAIN, POLL: target offset */
 	s32 adisp;
-	u32 off;	/* BAIL: instruction's offset in the page */
+	u32 off; /* BAIL: instruction's offset in the page */
 	u32 raw;
 	helper_fn fn;
 	bool save_rdx;
-	u16 insn;	/* BAIL */
+	u16 insn; /* BAIL */
 };
 
 /*
- * A page check that later accesses off the same base may rely on. The addend of one of them is in rdx;
- * that of others waits in cpu->addend[] when more accesses are to come.
+ * A page check that later accesses off the same base may rely on. The addend of one of them is in
+ * rdx; that of others waits in cpu->addend[] when more accesses are to come.
  */
 struct addend_cache {
 	bool valid;
-	bool saved;	/* also in cpu->addend[] */
-	bool hostptr;	/* the value is the host address of base + ptr_disp; else an addend */
+	bool saved;   /* also in cpu->addend[] */
+	bool hostptr; /* the value is the host address of base + ptr_disp; else an addend */
 	bool store, unpriv;
-	u8 base_kind;	/* H_X or H_T */
-	u8 base;	/* register number */
-	s32 lo, hi;	/* verified range relative to the base's current value */
+	u8 base_kind; /* H_X or H_T */
+	u8 base;      /* register number */
+	s32 lo, hi;   /* verified range relative to the base's current value */
 	s32 ptr_disp;
 };
 
@@ -63,15 +63,15 @@ struct place {
 	u16 tlast[MAX_TEMPS]; /* last op that uses it */
 	s8 wreg[MAX_TEMPS];   /* vector temporaries */
 	u16 wlast[MAX_TEMPS];
-	u32 busy;	      /* host GPRs of rax, rcx, rdx in use by temporaries or this op */
-	u32 op_busy;	      /* ... to free when this op is done */
+	u32 busy;    /* host GPRs of rax, rcx, rdx in use by temporaries or this op */
+	u32 op_busy; /* ... to free when this op is done */
 	u32 vbusy, op_vbusy;
 	bool vpin; /* guest vector registers are where vm->vmap says */
 
-	bool fl_eflags;	 /* EFLAGS hold NZCV */
-	bool fl_mem;	 /* cpu->host_nzcv does */
-	bool pol_add;	 /* EFLAGS: CF = C (after add), else CF = NOT C */
-	u8 fl_fcmp;	 /* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
+	bool fl_eflags; /* EFLAGS hold NZCV */
+	bool fl_mem;	/* cpu->host_nzcv does */
+	bool pol_add;	/* EFLAGS: CF = C (after add), else CF = NOT C */
+	u8 fl_fcmp;	/* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
 
 	struct addend_cache ac[N_ADDENDS];
@@ -87,8 +87,8 @@ struct place {
 };
 
 /* ---- place.c ---- */
-int alloc_scratch(struct place *p);	      /* for the rest of this op */
-void take_reg(struct place *p, int reg);      /* this very register, moving a temporary out of it */
+int alloc_scratch(struct place *p);	 /* for the rest of this op */
+void take_reg(struct place *p, int reg); /* this very register, moving a temporary out of it */
 bool opnd_is_mem(const struct place *p, const struct hir_opnd *o);
 struct xop opnd_rm(struct place *p, const struct hir_opnd *o); /* register or memory, not IMM */
 int src_reg(struct place *p, const struct hir_opnd *o, unsigned w);
@@ -104,12 +104,12 @@ static inline void cold_from(struct cold *c, u8 *field)
 }
 
 /* Flags. */
-void flags_clobber(struct place *p);  /* before anything that writes EFLAGS */
-void flags_to_mem(struct place *p);   /* cpu->host_nzcv is right from here on */
+void flags_clobber(struct place *p);		   /* before anything that writes EFLAGS */
+void flags_to_mem(struct place *p);		   /* cpu->host_nzcv is right from here on */
 void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
 unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
 void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
-void flags_carry(struct place *p, bool want_add);  /* CF = C (want_add) or NOT C */
+void flags_carry(struct place *p, bool want_add); /* CF = C (want_add) or NOT C */
 
 /* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
 bool place_int(struct place *p, const struct hir *h);
@@ -125,9 +125,10 @@ void cache_note_write(struct place *p, const struct hir *h); /* h's destination 
 int vsrc_reg(struct place *p, const struct hir_opnd *o);
 int vdst_reg(struct place *p, const struct hir_opnd *d);
 void vdst_done(struct place *p, const struct hir_opnd *d, int reg);
-/* VEX, or EVEX where a register is beyond 15; wv, we: W of the forms, n: bytes of a memory operand. */
-void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, unsigned opc, int reg, int vvvv,
-	 struct xop rm, unsigned imm_len, unsigned n);
+/* VEX, or EVEX where a register is beyond 15; wv, we: W of the forms, n: bytes of a memory operand.
+ */
+void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, unsigned opc, int reg,
+	 int vvvv, struct xop rm, unsigned imm_len, unsigned n);
 
 static inline bool v_in_reg(const struct place *p, unsigned v)
 {

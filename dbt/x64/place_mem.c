@@ -4,10 +4,11 @@
  *
  *	lea   A, [base+lo]
  *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page
- *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by construction
- *	[add  rdx, st_index]				stores: the second table lies behind the first
- *	mov   rdx, [r15+rdx*8] ; test rdx, rdx ; jz miss
- *	op    [base+rdx+disp]				non-canonical addresses raise #GP here
+ *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by
+ *construction
+ *	[add  rdx, st_index]				stores: the second table lies behind the
+ *first mov   rdx, [r15+rdx*8] ; test rdx, rdx ; jz miss op    [base+rdx+disp]
+ *non-canonical addresses raise #GP here
  */
 #include "dbt/x64/place_internal.h"
 
@@ -17,8 +18,8 @@
 struct group {
 	s32 lo, hi;
 	bool store;
-	unsigned count;	 /* accesses covered */
-	bool one_insn;	 /* all of one guest instruction */
+	unsigned count;	  /* accesses covered */
+	bool one_insn;	  /* all of one guest instruction */
 	bool interleaved; /* accesses off other bases come in between */
 };
 
@@ -162,8 +163,8 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
 }
 
 /*
- * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register holding
- * base + lo, valid only when the base is in memory (it then stays taken for this op).
+ * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
+ * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
 static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
@@ -260,7 +261,8 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 		struct addend_cache *ac = &p->ac[k];
 
 		if (!ac->valid || ac->base_kind != h->a.kind || ac->base != h->a.reg ||
-		    ac->unpriv != unpriv || ac->lo > lo || hi > ac->hi || (is_store(h) && !ac->store))
+		    ac->unpriv != unpriv || ac->lo > lo || hi > ac->hi ||
+		    (is_store(h) && !ac->store))
 			continue;
 		if (p->ac_rdx != k) {
 			if (p->busy & BIT(RDX))
@@ -320,8 +322,8 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	*desc = make_desc(p, h, &g);
 	ra = emit_check(p, h, &g, *desc);
 	if (g.count == 1)
-		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo) :
-			     xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
+		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo)
+			   : xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	ac = cache_add(p, h, &g);
 	if (mem) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
@@ -367,7 +369,8 @@ static void store(struct place *p, const struct hir *h)
 		load_to(p, 8, r, &h->b);
 		if (desc)
 			note_site(p, desc);
-		x_op(a, n, n == 1 ? 0x86 : 0x87, r, m, 0); /* xchg: a store no later load overtakes */
+		x_op(a, n, n == 1 ? 0x86 : 0x87, r, m,
+		     0); /* xchg: a store no later load overtakes */
 		return;
 	}
 	if (h->b.kind == H_IMM && h->b.imm == (s32)h->b.imm) {
@@ -553,11 +556,29 @@ static void atomic(struct place *p, const struct hir *h)
 			x8(a, 0x66);
 		lock(p);
 		x_alu_mr(a, n == 2 ? 4 : n,
-			 h->sub == HA_SET ? XOR_ : h->sub == HA_EOR ? XXOR : XAND, m, s);
+			 h->sub == HA_SET   ? XOR_
+			 : h->sub == HA_EOR ? XXOR
+					    : XAND,
+			 m, s);
 	} else {
 		p->fail = "atomic min/max is not inline";
 	}
 	result(p, h, s);
+}
+
+/*
+ * The exclusive monitor is the value loaded: the store is a compare-and-exchange. With several
+ * vCPUs that alone would take A-B-A for nothing done; so each address also has a bucket with a
+ * version, which every successful store-exclusive changes (struct excl_bucket). `to` = bucket of
+ * the host address in rdx.
+ */
+static void excl_bucket(struct place *p, int to)
+{
+	struct xasm *a = &p->a;
+
+	x_rorx(a, 4, to, xr(RDX), 30); /* address * 4 */
+	x_alu_i(a, 4, XAND, xr(to), EXCL_MASK);
+	x_alu_rm(a, 8, XADD, to, xm(RBP, CPU_OFF(excl_tab)));
 }
 
 static void load_exclusive(struct place *p, const struct hir *h)
@@ -568,6 +589,14 @@ static void load_exclusive(struct place *p, const struct hir *h)
 	int s, ra = m.base;
 
 	s = alloc_scratch(p);
+	if (p->vm->cfg.max_vcpus > 1) {
+		x_alu_rm(a, 8, XADD, RDX, xr(ra));
+		m = xm(RDX, 0);
+		excl_bucket(p, s);
+		x_mov_rm(a, 4, s, xm(s, 0));	/* before the value */
+		x_alu_i(a, 4, XAND, xr(s), -2); /* taken counts as changed */
+		x_mov_mr(a, 4, xm(RBP, CPU_OFF(excl_ver)), s);
+	}
 	note_site(p, desc);
 	x_movx(a, 4, 1u << h->size, false, s, m);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(excl_va)), ra);
@@ -584,35 +613,64 @@ static void load_exclusive(struct place *p, const struct hir *h)
 	}
 }
 
+/*
+ * Takes the bucket of [rdx] if its version is still the one seen; r15 = bucket until it is
+ * reloaded. Returns the jump of a failure. Faults come before it is taken.
+ */
+static u8 *excl_take(struct place *p, const struct hir *h, u32 desc)
+{
+	struct xasm *a = &p->a;
+	int t = RCX;
+
+	if (!(p->op_busy & BIT(RCX)))
+		take_reg(p, RCX);
+	note_site(p, desc);
+	x_movx(a, 4, 1u << h->size, false, RAX, xm(RDX, 0));
+	excl_bucket(p, REG_LDTAB);
+	x_mov_rm(a, 4, RAX, xm(RBP, CPU_OFF(excl_ver)));
+	x_lea(a, 4, t, xm(RAX, 1));
+	cmpxchg(p, 4, xm(REG_LDTAB, 0), t);
+	p->busy &= ~BIT(t);
+	p->op_busy &= ~BIT(t);
+	return x_jcc_fwd(a, XCC_NE);
+}
+
 static void store_exclusive(struct place *p, const struct hir *h)
 {
 	struct xasm *a = &p->a;
 	struct group g = find_group(p, h);
 	u32 desc = make_desc(p, h, &g);
-	u8 *f1, *f2, *f3, *done;
+	bool smp = p->vm->cfg.max_vcpus > 1;
+	u8 *f1, *f2, *f3 = NULL, *done;
 	int ra = emit_check(p, h, &g, desc), data, r;
-	struct xop m;
 
 	x_alu_mr(a, 8, XCMP, xm(RBP, CPU_OFF(excl_va)), ra);
 	f1 = x_jcc_fwd(a, XCC_NE);
 	x_alu_i(a, 1, XCMP, xm(RBP, CPU_OFF(excl_size)), 1 << h->size);
 	f2 = x_jcc_fwd(a, XCC_NE);
 	x_alu_rm(a, 8, XADD, RDX, xr(ra));
-	m = xm(RDX, 0);
 	if (!(p->op_busy & BIT(RAX)))
 		take_reg(p, RAX);
+	if (smp)
+		f3 = excl_take(p, h, desc);
 	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(excl_val[0])));
 	data = src_reg(p, &h->b, 8);
-	note_site(p, desc);
-	cmpxchg(p, 1u << h->size, m, data);
-	f3 = x_jcc_fwd(a, XCC_NE);
-	x_alu_rm(a, 4, XXOR, RAX, xr(RAX));
+	if (!smp)
+		note_site(p, desc);
+	cmpxchg(p, 1u << h->size, xm(RDX, 0), data);
+	x_setcc(a, XCC_NE, xr(RAX));
+	x_movx(a, 4, 1, false, RAX, xr(RAX));
+	if (smp)
+		x_alu_i(a, 4, XADD, xm(REG_LDTAB, 0), 1); /* given back, changed */
 	done = x_jmp8_fwd(a);
 	x_patch(a, f1);
 	x_patch(a, f2);
-	x_patch(a, f3);
+	if (smp)
+		x_patch(a, f3);
 	x_mov_imm(a, RAX, 1);
 	x_patch8(a, done);
+	if (smp)
+		x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
 	x_mov_mi(a, 1, xm(RBP, CPU_OFF(excl_size)), 0);
 	if (h->d.kind == H_NONE)
 		return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Placement of vector operations. xmm1-xmm7 are scratch for temporaries and operands within an instruction, xmm0
- * is the implicit operand of SSE forms; vm->vmap says which guest registers live in the others.
+ * Placement of vector operations. xmm1-xmm7 are scratch for temporaries and operands within an
+ * instruction, xmm0 is the implicit operand of SSE forms; vm->vmap says which guest registers live
+ * in the others.
  */
 #include "dbt/x64/place_internal.h"
 #include "dbt/x64/vops.h"
@@ -24,8 +25,8 @@ static int valloc(struct place *p)
 	return 0;
 }
 
-void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, unsigned opc, int reg, int vvvv,
-	 struct xop rm, unsigned imm_len, unsigned n)
+void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, unsigned opc, int reg,
+	 int vvvv, struct xop rm, unsigned imm_len, unsigned n)
 {
 	if (reg > 15 || vvvv > 15 || rm.reg > 15)
 		x_evex(a, pp, map, we, 0, opc, reg, vvvv, rm, imm_len, n);
@@ -137,15 +138,15 @@ static void encode(struct place *p, const struct vop_info *v, int reg, int vvvv,
 	unsigned l = v->flags & VO_L256 ? 1 : 0;
 
 	if (v->flags & VO_ONLYEVEX || reg > 15 || vvvv > 15 || rm.reg > 15) {
-		unsigned n = v->flags & VO_M8	? 1 :
-			     v->flags & VO_M16	? 2 :
-			     v->flags & VO_M32	? 4 :
-			     v->flags & VO_M64	? 8 :
-			     l			? 32 :
-						  16;
+		unsigned n = v->flags & VO_M8	 ? 1
+			     : v->flags & VO_M16 ? 2
+			     : v->flags & VO_M32 ? 4
+			     : v->flags & VO_M64 ? 8
+			     : l		 ? 32
+						 : 16;
 
-		x_evex(&p->a, v->pp, v->map, v->flags & VO_EVEXW1 ? 1 : v->w & 1, l, v->opcode, reg, vvvv, rm,
-		       imm_len, n);
+		x_evex(&p->a, v->pp, v->map, v->flags & VO_EVEXW1 ? 1 : v->w & 1, l, v->opcode, reg,
+		       vvvv, rm, imm_len, n);
 	} else {
 		x_vex(&p->a, v->pp, v->map, v->w & 1, l, v->opcode, reg, vvvv, rm, imm_len);
 	}
@@ -276,8 +277,8 @@ static void vop(struct place *p, const struct hir *h)
 	case VF_V2GI: vop_gpr_result(p, h, v); return;
 	default: p->fail = "vop form"; return;
 	}
-	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI ||
-	    v->form == VF_VG2VI || v->form == VF_FMAI || v->form == VF_MRI)
+	if (v->form == VF_RVMI || v->form == VF_RMI || v->form == VF_VMI || v->form == VF_VG2VI ||
+	    v->form == VF_FMAI || v->form == VF_MRI)
 		x8(a, (unsigned)h->imm2);
 	vdst_done(p, &h->d, r);
 }

@@ -62,6 +62,8 @@ void cpus_run(unsigned n, void (*fn)(void *), void *arg);
 /* All n CPUs of a cpus_run meet. */
 void rendezvous(unsigned n);
 u64 random64(u64 *state);
+u64 boot_arg(const char *name, u64 otherwise); /* number behind `name` on the command line */
+void *memset(void *p, int c, size_t n);
 
 /* ---- memory ---- */
 #define PTE_PAGE   3ull

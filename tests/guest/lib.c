@@ -23,7 +23,12 @@ void on_bad(void);
 
 void *memset(void *p, int c, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	size_t i = 0;
+
+	if (!((u64)p & 7) && !c)
+		for (; i + 8 <= n; i += 8)
+			*(volatile u64 *)((u8 *)p + i) = 0;
+	for (; i < n; i++)
 		((volatile u8 *)p)[i] = (u8)c;
 	return p;
 }
@@ -144,6 +149,30 @@ u64 random64(u64 *state)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
 	return z ^ z >> 31;
+}
+
+/* ---- the command line: looked for in the whole tree ---- */
+
+u64 device_tree;
+
+u64 boot_arg(const char *name, u64 otherwise)
+{
+	const u8 *dt = (const u8 *)device_tree;
+	u32 size = dt ? (u32)dt[4] << 24 | dt[5] << 16 | dt[6] << 8 | dt[7] : 0;
+
+	for (u32 i = 8; i + 32 < size; i++) {
+		u64 v = 0;
+		u32 k;
+
+		for (k = 0; name[k] && dt[i + k] == name[k]; k++)
+			;
+		if (name[k])
+			continue;
+		for (; dt[i + k] >= '0' && dt[i + k] <= '9'; k++)
+			v = v * 10 + dt[i + k] - '0';
+		return v;
+	}
+	return otherwise;
 }
 
 /* ---- CPUs ---- */

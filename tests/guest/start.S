@@ -5,11 +5,14 @@
 	.section .text.start, "ax"
 	.global _start
 _start:
+	mov	x19, x0
 	adrp	x1, __bss_start
 	adrp	x2, __bss_end
 1:	stp	xzr, xzr, [x1], #16
 	cmp	x1, x2
 	b.lo	1b
+	adrp	x1, device_tree
+	str	x19, [x1, :lo12:device_tree]
 	mov	x0, #0
 	bl	set_stack
 	bl	mmu_build
