@@ -150,7 +150,7 @@ static void *reporter_main(void *arg)
 		fds[n] = (struct pollfd){.fd = reporter_pipe[0], .events = POLLIN};
 		if (poll(fds, n + 1, -1) < 0)
 			continue;
-		if (fds[n].revents & POLLIN && n < MAX_LISTENERS &&
+		if (n < MAX_LISTENERS && fds[n].revents & POLLIN &&
 		    read(reporter_pipe[0], &who[n], sizeof(who[n])) == sizeof(who[n])) {
 			fds[n] = (struct pollfd){.fd = who[n].fd, .events = POLLIN};
 			n++;

@@ -108,6 +108,7 @@ struct vm_config {
 	struct translator_config dbt;
 	enum config_sandbox sandbox;
 	char *monitor;	   /* chardev spec of the QMP monitor, "none" when not given */
+	char *gdb;	   /* where the gdb stub listens, "none" when not given */
 	char *device_tree; /* path of the user's own tree, or NULL */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every key of the configuration, its type, range and default. Keep config/schema.json in step. */
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/config_internal.h"
@@ -70,6 +71,21 @@ static const char *check_monitor(const char *s)
 	if (!strcmp(s, "none") || (!strncmp(s, "unix=", 5) && s[5]))
 		return NULL;
 	return "none or unix=PATH";
+}
+
+static const char *check_gdb(const char *s)
+{
+	unsigned long port;
+	char *end;
+
+	if (!strcmp(s, "none") || (!strncmp(s, "unix:", 5) && s[5]))
+		return NULL;
+	if (!strncmp(s, "tcp:", 4) && s[4] >= '1' && s[4] <= '9') {
+		port = strtoul(s + 4, &end, 10);
+		if (!*end && port <= 65535)
+			return NULL;
+	}
+	return "none, tcp:PORT or unix:PATH";
 }
 
 #define FIELD(s, f) .offset = offsetof(struct s, f)
@@ -182,6 +198,8 @@ const struct config_key config_keys[] = {
 	{"sandbox", KEY_ENUM, FIELD(vm_config, sandbox), .words = sandbox_words},
 	{"monitor", KEY_STRING, FIELD(vm_config, monitor), .min = 1, .max = 4095, .text = "none",
 	 .check = check_monitor},
+	{"gdb", KEY_STRING, FIELD(vm_config, gdb), .min = 1, .max = 4095, .text = "none",
+	 .check = check_gdb},
 	{"device_tree", KEY_STRING, KEY_READ_FILE, FIELD(vm_config, device_tree), .min = 1,
 	 .max = 4095},
 	{.name = NULL},

@@ -41,10 +41,12 @@ int code_init(struct dbt_vm *vm, const char **err)
 		return -errno;
 	}
 	vm->code_rw = mmap(NULL, vm->code_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	vm->code_rx = mmap(NULL, vm->code_size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_32BIT, fd, 0);
+	vm->code_rx =
+		mmap(NULL, vm->code_size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_32BIT, fd, 0);
 	close(fd);
 	if (vm->code_rw == MAP_FAILED || vm->code_rx == MAP_FAILED) {
-		*err = "cannot map the code cache (is vm.memfd_noexec set, or SELinux forbidding execmem?)";
+		*err = "cannot map the code cache (is vm.memfd_noexec set, or SELinux forbidding "
+		       "execmem?)";
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < N_CHUNKS; i++) {

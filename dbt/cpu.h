@@ -5,8 +5,8 @@
  *
  * While translated code runs, some x registers (the register map of dbt/x64/regmap.h) live in host
  * registers and the memory copy is stale. Every C function reached from translated code (helpers)
- * is entered through a thunk that writes all of them back and reloads them afterwards: C always sees,
- * and may change, the complete state here. `pc` is exact inside helpers.
+ * is entered through a thunk that writes all of them back and reloads them afterwards: C always
+ * sees, and may change, the complete state here. `pc` is exact inside helpers.
  */
 #ifndef ARMATURE_DBT_CPU_H
 #define ARMATURE_DBT_CPU_H
@@ -30,6 +30,17 @@ struct a64_pstate {
 	u8 stepped; /* a software step ended here: 1, 2 after a load exclusive */
 };
 
+/* What debuggers make of this vCPU; dbt/debug.c. */
+struct debug_state {
+	bool step;	/* the host's: leave after one instruction */
+	bool all;	/* every change of page passes the dispatcher */
+	bool single;	/* the instruction at pc must run alone, whatever its page */
+	bool armed;	/* it has been entered: debug_after() is due */
+	bool stepped;	/* the host's step is over, and not reported yet */
+	u32 raw;	/* that instruction */
+	u64 exceptions; /* count when it was entered */
+};
+
 /* Banked and system registers with plain storage; grouped as in DDI 0487. */
 struct a64_sysregs {
 	u64 sp_el0, sp_el1; /* the one in use is stale: x[REG_SP] is current */
@@ -49,32 +60,33 @@ struct dbt_vcpu {
 	u64 x[32]; /* x0-x30, current SP */
 
 	/* ---- hot, used by translated code ---- */
-	u64 page_va;		/* virtual address of the page being executed */
-	_Atomic u32 exit_req;	/* non-zero: polls leave to the dispatcher. EXIT_REQ_* */
-	u16 host_nzcv;		/* lahf<<8 | seto image, with CF = NOT C (as after x86 cmp) */
-	u8 excl_size;		/* exclusive monitor: bytes, 0 = open */
-	u8 in_code;		/* translated code is running (signal handler's test) */
-	u8 v_pinned;		/* ... and keeps vector registers in host registers (dbt_vm.vmap): EL0 code */
-	u64 *ld_tab, *st_tab, *ex_tab; /* current view */
-	u64 st_index; /* (st_tab - ld_tab): added to the index for stores */
+	u64 page_va;	      /* virtual address of the page being executed */
+	_Atomic u32 exit_req; /* non-zero: polls leave to the dispatcher. EXIT_REQ_* */
+	u16 host_nzcv;	      /* lahf<<8 | seto image, with CF = NOT C (as after x86 cmp) */
+	u8 excl_size;	      /* exclusive monitor: bytes, 0 = open */
+	u8 in_code;	      /* translated code is running (signal handler's test) */
+	u8 v_pinned; /* ... and keeps vector registers in host registers (dbt_vm.vmap): EL0 code */
+	u64 *ld_tab, *st_tab, *ex_tab;	/* current view */
+	u64 st_index;			/* (st_tab - ld_tab): added to the index for stores */
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
-	u64 ret_sp, c_sp;	/* saved host stack pointers */
+	u64 ret_sp, c_sp;		/* saved host stack pointers */
 	u64 excl_va, excl_val[2];
 	u8 *excl_tab; /* dbt_vm.excl, and the version seen by the load; see vm.h */
 	u32 excl_ver;
-	u32 dsb_pending;	/* the next DSB must wait for other vCPUs (smp.c) */
-	u32 fpcr, fpsr;		/* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
+	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
+	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
 	u64 pc;
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
-	u64 addend[4]; /* page checks a block may return to (place_mem.c) */
+	u64 addend[4];		   /* page checks a block may return to (place_mem.c) */
 	_Alignas(64) u8 v[32][16]; /* vector registers, little endian */
 	u8 vsave[8][16];	   /* the miss thunk's copy of placement's vector temporaries */
 
 	/* ---- warm ---- */
 	struct a64_pstate ps;
 	struct a64_sysregs sys;
+	struct debug_state debug;
 	struct dbt_vm *vm;
 	struct dbt_view *view;
 	struct dbt_view *user_view; /* EL0's; this and the next under vm->view_lock */
@@ -90,17 +102,17 @@ struct dbt_vcpu {
 	_Atomic u32 online;	  /* inside dbt_vcpu_run and not waiting for others */
 	_Atomic u32 q_req, q_ack; /* requests to pass the dispatcher, answers */
 	_Atomic u32 ret_stale;	  /* return stacks are to be reset with the next answer */
-	u64 wait_mask;	      /* vCPUs this one's next DSB waits for */
-	u64 spin_tsc;	      /* when the last WFE or YIELD was, and how many in a row */
+	u64 wait_mask;		  /* vCPUs this one's next DSB waits for */
+	u64 spin_tsc;		  /* when the last WFE or YIELD was, and how many in a row */
 	u32 spins;
 
 	u64 mpidr;
 	_Atomic u32 irq_lines; /* enum dbt_irq bits */
 	_Atomic u32 kick;
-	bool wfi_wait;	       /* last exit was WFI */
-	u8 *ret_stack[2];	/* return stacks of EL0 and EL1, RET_STACK_SIZE with a guard page below */
-	u64 ret_top;		/* of the current EL */
-	u64 ret_sp_el0; /* EL0's return-stack pointer while EL1 runs, 0 = none */
+	bool wfi_wait;	  /* last exit was WFI */
+	u8 *ret_stack[2]; /* return stacks of EL0 and EL1, RET_STACK_SIZE with a guard page below */
+	u64 ret_top;	  /* of the current EL */
+	u64 ret_sp_el0;	  /* EL0's return-stack pointer while EL1 runs, 0 = none */
 	struct dbt_exit *exit; /* being filled during dbt_vcpu_run */
 	int pending_exit;      /* -1 none, else enum dbt_exit_reason: leave dbt_vcpu_run */
 	void *sig_stack;
@@ -155,29 +167,31 @@ int smp_relax(struct dbt_vcpu *cpu);
 /* ---- dbt/a64/mmu.c: stage-1 walks ---- */
 enum access { ACC_READ, ACC_WRITE, ACC_EXEC };
 struct walk {
-	u64 pa;		/* of the byte asked for */
-	u64 block;	/* bytes the leaf descriptor maps: the granule or a block, power of two */
-	bool r, w, x;	/* what the walking EL (and PAN) may do; w false while a dirty bit must be set first */
-	bool global;	/* nG = 0 */
-	bool device;	/* memory attributes are Device-* (or MMU off on non-RAM) */
-	u8 attr, sh;	/* MAIR byte and shareability, as PAR_EL1 reports them */
-	u8 level;	/* of the leaf or of the fault, 0..3 */
-	u8 hier;	/* table descriptors' accumulated restrictions (internal to mmu.c) */
-	bool upper;	/* TTBR1's half */
-	u64 *desc;	/* leaf descriptor in guest RAM; NULL with the MMU off */
-	u32 fault;	/* 0, or WALK_FAULT | xFSC code (6 bits); goes as it is to a64_take_dabt/iabt */
+	u64 pa;	      /* of the byte asked for */
+	u64 block;    /* bytes the leaf descriptor maps: the granule or a block, power of two */
+	bool r, w, x; /* what the walking EL (and PAN) may do; w false while a dirty bit must be set
+			 first */
+	bool global;  /* nG = 0 */
+	bool device;  /* memory attributes are Device-* (or MMU off on non-RAM) */
+	u8 attr, sh;  /* MAIR byte and shareability, as PAR_EL1 reports them */
+	u8 level;     /* of the leaf or of the fault, 0..3 */
+	u8 hier;      /* table descriptors' accumulated restrictions (internal to mmu.c) */
+	bool upper;   /* TTBR1's half */
+	u64 *desc;    /* leaf descriptor in guest RAM; NULL with the MMU off */
+	u32 fault; /* 0, or WALK_FAULT | xFSC code (6 bits); goes as it is to a64_take_dabt/iabt */
 };
 #define WALK_FAULT 0x40 /* the code of an address size fault at level 0 is 0 */
 /*
- * Translates `va` for `acc` at privilege `el` (0: EL0 or unprivileged access). Sets AF and the dirty
- * state where TCR.HA/HD allow. On fault out->fault is set and -EFAULT returned; else 0.
+ * Translates `va` for `acc` at privilege `el` (0: EL0 or unprivileged access). Sets AF and the
+ * dirty state where TCR.HA/HD allow. On fault out->fault is set and -EFAULT returned; else 0.
  */
 int mmu_walk(struct dbt_vcpu *cpu, gva_t va, enum access acc, unsigned el, struct walk *out);
 /*
- * Neighbours for free: `w` is a successful mmu_walk of `va` at `el`. If its leaf is a page, decodes the
- * eight descriptors of the leaf's 64-byte line into out[0..7] (pa = start of the page), changing none:
- * an entry whose access flag is clear, or that is invalid, has out[i].fault set. Returns 8 and
- * the address of out[0]'s page in *first, or 0 when the leaf is a block or the MMU is off.
+ * Neighbours for free: `w` is a successful mmu_walk of `va` at `el`. If its leaf is a page, decodes
+ * the eight descriptors of the leaf's 64-byte line into out[0..7] (pa = start of the page),
+ * changing none: an entry whose access flag is clear, or that is invalid, has out[i].fault set.
+ * Returns 8 and the address of out[0]'s page in *first, or 0 when the leaf is a block or the MMU is
+ * off.
  */
 unsigned mmu_walk_line(struct dbt_vcpu *cpu, gva_t va, unsigned el, const struct walk *w,
 		       struct walk out[8], gva_t *first);
@@ -188,23 +202,44 @@ u64 mmu_branch_addr(const struct dbt_vcpu *cpu, u64 va, unsigned el);
 
 /* ---- dbt/a64/exception.c ---- */
 enum {
-	EC_UNKNOWN = 0x00, EC_WFX = 0x01, EC_FP = 0x07, EC_ILLEGAL = 0x0e, EC_SVC64 = 0x15,
-	EC_HVC64 = 0x16, EC_SMC64 = 0x17, EC_SYSREG = 0x18, EC_IABT_LOWER = 0x20, EC_IABT = 0x21,
-	EC_PC_ALIGN = 0x22, EC_DABT_LOWER = 0x24, EC_DABT = 0x25, EC_SP_ALIGN = 0x26, EC_FPE = 0x2c,
-	EC_SERROR = 0x2f, EC_BREAKPT_LOWER = 0x30, EC_BREAKPT = 0x31, EC_SSTEP_LOWER = 0x32,
-	EC_SSTEP = 0x33, EC_WATCHPT_LOWER = 0x34, EC_WATCHPT = 0x35, EC_BRK = 0x3c, EC_BTI = 0x0d,
+	EC_UNKNOWN = 0x00,
+	EC_WFX = 0x01,
+	EC_FP = 0x07,
+	EC_ILLEGAL = 0x0e,
+	EC_SVC64 = 0x15,
+	EC_HVC64 = 0x16,
+	EC_SMC64 = 0x17,
+	EC_SYSREG = 0x18,
+	EC_IABT_LOWER = 0x20,
+	EC_IABT = 0x21,
+	EC_PC_ALIGN = 0x22,
+	EC_DABT_LOWER = 0x24,
+	EC_DABT = 0x25,
+	EC_SP_ALIGN = 0x26,
+	EC_FPE = 0x2c,
+	EC_SERROR = 0x2f,
+	EC_BREAKPT_LOWER = 0x30,
+	EC_BREAKPT = 0x31,
+	EC_SSTEP_LOWER = 0x32,
+	EC_SSTEP = 0x33,
+	EC_WATCHPT_LOWER = 0x34,
+	EC_WATCHPT = 0x35,
+	EC_BRK = 0x3c,
+	EC_BTI = 0x0d,
 };
-/* Synchronous exception to EL1; preferred return address `elr`. Sets pc; caller returns HELPER_JUMP.
- * `ec` as for "same EL" is turned into the _LOWER form when taken from EL0. */
+/* Synchronous exception to EL1; preferred return address `elr`. Sets pc; caller returns
+ * HELPER_JUMP. `ec` as for "same EL" is turned into the _LOWER form when taken from EL0. */
 void a64_take_sync(struct dbt_vcpu *cpu, unsigned ec, u32 iss, u64 elr);
 /* Data/instruction abort with FAR; fsc = fault status code (a walk's fault as it is). */
 void a64_take_dabt(struct dbt_vcpu *cpu, u64 far, u32 fsc, bool write, u64 elr);
 void a64_take_iabt(struct dbt_vcpu *cpu, u64 far, u32 fsc);
 /* Takes IRQ/FIQ/SError now when pending and unmasked: true if taken (pc changed). */
 bool a64_take_irq(struct dbt_vcpu *cpu);
-/* Architectural reset of pstate and system registers (EL1h, DAIF masked, MMU off), not of x, v, pc. */
+/* Architectural reset of pstate and system registers (EL1h, DAIF masked, MMU off), not of x, v, pc.
+ */
 void a64_reset(struct dbt_vcpu *cpu);
-/* FP/SIMD at the current EL traps (CPACR.FPEN). a64_take_fp_trap takes it for the instruction at pc. */
+/* FP/SIMD at the current EL traps (CPACR.FPEN). a64_take_fp_trap takes it for the instruction at
+ * pc. */
 bool cpu_fp_trapped(const struct dbt_vcpu *cpu);
 void a64_take_fp_trap(struct dbt_vcpu *cpu);
 /* UNDEF at pc; logs under LOG_UNIMP with `why`. */
@@ -213,13 +248,14 @@ void a64_take_undef(struct dbt_vcpu *cpu, const char *why);
 /* ---- dbt/a64/sysreg_debug.c: self-hosted debug ---- */
 enum { DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_WATCH = 4 };
 /*
- * Which debug events can happen with the present MDSCR, EL and PSTATE.D; 0 in all but debugged code. May change
- * with any HELPER_JUMP. STEP: run one instruction at a time, each between a64_debug_before and
- * a64_debug_after. BREAK: pages of a64_debug_page() likewise. WATCH: never fill load and store
- * entries of such pages, and call a64_take_watch before each access to them.
+ * Which debug events can happen with the present MDSCR, EL and PSTATE.D; 0 in all but debugged
+ * code. May change with any HELPER_JUMP. STEP: run one instruction at a time, each between
+ * a64_debug_before and a64_debug_after. BREAK: pages of a64_debug_page() likewise. WATCH: never
+ * fill load and store entries of such pages, and call a64_take_watch before each access to them.
  */
 unsigned a64_debug_active(const struct dbt_vcpu *cpu);
-/* A breakpoint (what = DEBUG_BREAK) or watchpoint (DEBUG_WATCH) that is enabled may lie in va's 4 KiB. */
+/* A breakpoint (what = DEBUG_BREAK) or watchpoint (DEBUG_WATCH) that is enabled may lie in va's 4
+ * KiB. */
 bool a64_debug_page(const struct dbt_vcpu *cpu, gva_t va, unsigned what);
 /* Takes the step or breakpoint exception due at pc: true if so (pc changed). */
 bool a64_debug_before(struct dbt_vcpu *cpu);
@@ -237,7 +273,7 @@ int helper_brk(struct dbt_vcpu *cpu, u32 raw);
 int helper_hlt(struct dbt_vcpu *cpu, u32 raw);
 int helper_eret(struct dbt_vcpu *cpu, u32 raw);
 int helper_mrs(struct dbt_vcpu *cpu, u32 raw);
-int helper_msr(struct dbt_vcpu *cpu, u32 raw);	   /* MSR register; HELPER_JUMP if context changed */
+int helper_msr(struct dbt_vcpu *cpu, u32 raw); /* MSR register; HELPER_JUMP if context changed */
 int helper_msr_imm(struct dbt_vcpu *cpu, u32 raw); /* MSR immediate: DAIFSet/Clr, SPSel, PAN, ... */
 int helper_sys(struct dbt_vcpu *cpu, u32 raw);	   /* SYS/SYSL: IC, DC, AT, TLBI */
 int helper_wfi(struct dbt_vcpu *cpu, u32 raw);
@@ -250,13 +286,14 @@ int helper_dsb(struct dbt_vcpu *cpu, u32 raw); /* dsb_pending is set */
 int sysreg_plain_offset(u32 id, unsigned el, bool write);
 int sysreg_get(struct dbt_vcpu *cpu, u32 id, u64 *val); /* for dbt_vcpu_get_reg; no access checks */
 int sysreg_set(struct dbt_vcpu *cpu, u32 id, u64 val);
-/* Ids of all registers with state of their own, in the order to restore them; returns how many there
- * are (fill in at most cap). PSTATE, FPCR, FPSR and what dbt_ops owns are not among them. */
+/* Ids of all registers with state of their own, in the order to restore them; returns how many
+ * there are (fill in at most cap). PSTATE, FPCR, FPSR and what dbt_ops owns are not among them. */
 unsigned sysreg_list(u32 *ids, unsigned cap);
 
 /* ---- guest memory for helpers (dbt/mem.c): as the guest's own access at the current EL ---- */
 /*
- * Reads/writes `size` (1..16) bytes at va; crossing pages and MMIO handled, element size `size` or 8 for
+ * Reads/writes `size` (1..16) bytes at va; crossing pages and MMIO handled, element size `size` or
+ * 8 for
  * 16. Returns HELPER_NEXT, or HELPER_JUMP when an exception was taken (nothing written).
  */
 int mem_load(struct dbt_vcpu *cpu, gva_t va, void *dst, unsigned size, bool unpriv);

@@ -20,12 +20,12 @@ struct dbt_vm;
 struct dbt_vcpu;
 
 enum dbt_exit_reason {
-	DBT_EXIT_KICK,	   /* dbt_vcpu_kick(): look at your requests, then run again */
-	DBT_EXIT_WFI,	   /* WFI/WFE-like: no interrupt pending; sleep until one is, then run again */
-	DBT_EXIT_HVC,	   /* data.call.imm; arguments in x0-x7, PC is past the instruction */
-	DBT_EXIT_SMC,	   /* likewise */
-	DBT_EXIT_DEBUG,	   /* breakpoint, watchpoint or step set by dbt_vcpu_set_debug (gdb) */
-	DBT_EXIT_ERROR,	   /* data.error: the engine cannot go on (a bug or host failure) */
+	DBT_EXIT_KICK,	/* dbt_vcpu_kick(): look at your requests, then run again */
+	DBT_EXIT_WFI,	/* WFI/WFE-like: no interrupt pending; sleep until one is, then run again */
+	DBT_EXIT_HVC,	/* data.call.imm; arguments in x0-x7, PC is past the instruction */
+	DBT_EXIT_SMC,	/* likewise */
+	DBT_EXIT_DEBUG, /* data.debug: dbt_vm_set_breakpoints or dbt_vcpu_set_debug (gdb) */
+	DBT_EXIT_ERROR, /* data.error: the engine cannot go on (a bug or host failure) */
 };
 
 struct dbt_exit {
@@ -34,6 +34,9 @@ struct dbt_exit {
 		struct {
 			u16 imm;
 		} call;
+		struct {
+			bool step; /* else a breakpoint, at the vCPU's pc, not executed yet */
+		} debug;
 		struct {
 			const char *what;
 			u64 pc;
@@ -54,8 +57,9 @@ struct dbt_ops {
 	int (*mmio_read)(void *opaque, unsigned vcpu, gpa_t addr, unsigned size, u64 *val);
 	int (*mmio_write)(void *opaque, unsigned vcpu, gpa_t addr, unsigned size, u64 val);
 	/*
-	 * ICC_* (GIC CPU interface) and CNT* timer registers (all but CNTFRQ, CNTVCT, CNTPCT, CNTVOFF,
-	 * CNTKCTL). Return 0, or -ENOENT: the access is UNDEFINED. May call dbt_vcpu_set_irq.
+	 * ICC_* (GIC CPU interface) and CNT* timer registers (all but CNTFRQ, CNTVCT, CNTPCT,
+	 * CNTVOFF, CNTKCTL). Return 0, or -ENOENT: the access is UNDEFINED. May call
+	 * dbt_vcpu_set_irq.
 	 */
 	int (*sysreg_read)(void *opaque, unsigned vcpu, u32 id, u64 *val);
 	int (*sysreg_write)(void *opaque, unsigned vcpu, u32 id, u64 val);
@@ -66,15 +70,15 @@ enum dbt_rules_mode { DBT_RULES_NONE, DBT_RULES_BASE, DBT_RULES_LEARNED };
 
 struct dbt_config {
 	struct dbt_ops ops;
-	u64 code_cache_size;   /* bytes; 0 = default (128 MiB) */
-	unsigned max_vcpus;    /* 1..64 */
-	bool gicv3_sysregs;    /* ID_AA64PFR0_EL1.GIC: ICC_* are there */
+	u64 code_cache_size; /* bytes; 0 = default (128 MiB) */
+	unsigned max_vcpus;  /* 1..64 */
+	bool gicv3_sysregs;  /* ID_AA64PFR0_EL1.GIC: ICC_* are there */
 	enum dbt_rules_mode rules;
-	bool no_hoist;	       /* ablation switches, all false in normal use */
+	bool no_hoist; /* ablation switches, all false in normal use */
 	bool no_chain;
 	bool no_call_ret;
 	bool no_flag_liveness;
-	bool count_insns;      /* executed instructions for --stats; slows the guest */
+	bool count_insns; /* executed instructions for --stats; slows the guest */
 };
 
 /*
@@ -110,8 +114,16 @@ bool dbt_vcpu_has_irq(const struct dbt_vcpu *vcpu);
 void dbt_vcpu_kick(struct dbt_vcpu *vcpu);
 
 /* Registers by id, for gdb, save/restore and boot. */
-enum dbt_reg_class { DBT_REG_X, DBT_REG_SP, DBT_REG_PC, DBT_REG_PSTATE, DBT_REG_V, DBT_REG_FPCR,
-		     DBT_REG_FPSR, DBT_REG_SYS };
+enum dbt_reg_class {
+	DBT_REG_X,
+	DBT_REG_SP,
+	DBT_REG_PC,
+	DBT_REG_PSTATE,
+	DBT_REG_V,
+	DBT_REG_FPCR,
+	DBT_REG_FPSR,
+	DBT_REG_SYS
+};
 struct dbt_reg {
 	enum dbt_reg_class cls;
 	u32 id; /* X/V number, or SYSREG_ID for DBT_REG_SYS */
@@ -119,6 +131,25 @@ struct dbt_reg {
 /* `val` is 16 bytes for DBT_REG_V, else 8. 0 or -ENOENT. vCPU not running. */
 int dbt_vcpu_get_reg(struct dbt_vcpu *vcpu, struct dbt_reg reg, void *val);
 int dbt_vcpu_set_reg(struct dbt_vcpu *vcpu, struct dbt_reg reg, const void *val);
+
+/*
+ * For a debugger of the whole machine; nothing the guest can see. Breakpoints are virtual addresses
+ * in whatever address space executes them; `n` of them replace the earlier ones. No vCPU is inside
+ * dbt_vcpu_run. 0, -ENOSPC (more than 256), -EINVAL (not a multiple of four).
+ */
+int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n);
+/*
+ * With `step`, dbt_vcpu_run executes one instruction, takes no interrupts, ignores a breakpoint on
+ * it, and leaves with DBT_EXIT_DEBUG. Stays set until changed. vCPU not running.
+ */
+void dbt_vcpu_set_debug(struct dbt_vcpu *vcpu, bool step);
+/*
+ * RAM as the vCPU would see it at virtual address `va` at EL1, permissions ignored (writes drop
+ * translations of the page); no access flag or device is touched. Bytes done, less than `len` where
+ * the rest is not mapped to RAM. No vCPU is inside dbt_vcpu_run.
+ */
+u64 dbt_vcpu_peek(struct dbt_vcpu *vcpu, gva_t va, void *buf, u64 len);
+u64 dbt_vcpu_poke(struct dbt_vcpu *vcpu, gva_t va, const void *buf, u64 len);
 
 /* Nanoseconds since the VM was created, the guest's CNTPCT/CNTVCT (1 GHz), from the TSC. */
 u64 dbt_vm_clock(const struct dbt_vm *vm);

@@ -99,6 +99,8 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 			return HELPER_JUMP;
 		}
 	}
+	if (unlikely(cpu->vm->watching) && a64_take_watch(cpu, GVA(va), size, write, unpriv))
+		return HELPER_JUMP;
 	for (unsigned k = 0; k < (first < size ? 2u : 1u); k++) {
 		unsigned n = k ? size - first : first;
 		u8 *b = k ? buf + first : buf, *host = dbt_ram_ptr(cpu->vm, w[k].pa, n);

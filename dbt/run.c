@@ -8,7 +8,6 @@
 #include <ucontext.h>
 
 #include "common/log.h"
-#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 #include "dbt/x64/regmap.h"
@@ -18,18 +17,6 @@
 #define SIG_STACK_SIZE (64u << 10)
 
 static _Thread_local struct dbt_vcpu *current;
-
-u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
-{
-	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
-
-	if (cpu->fpcr & FPCR_FZ) {
-		m |= TR_MODE_FZ;
-		if (cpu_fpsr_get(cpu) & FPSR_IXC)
-			m |= TR_MODE_IXC;
-	}
-	return m;
-}
 
 /* ---- dispatch ---- */
 
@@ -58,10 +45,13 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 	u64 e, slot;
 	struct code_page *page;
 	struct walk w;
-	u32 mode = cpu->tr_mode, seq;
+	u32 mode, seq;
 
 	if (cpu->ps.el && cpu->view != &vm->flat && !cpu->view->low != !!(cpu->pc & BIT(55)))
 		view_switch(cpu); /* between the kernel's half and an identity map */
+	mode = cpu->tr_mode;
+	if (unlikely(debug_wanted(cpu)) && (cpu->debug.single || debug_break_page(vm, cpu->pc)))
+		mode |= TR_MODE_STEP;
 	e = view_get(cpu->ex_tab, cpu->pc);
 	slot = e + cpu->pc;
 
@@ -84,8 +74,12 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 			*fatal = true;
 		return NULL;
 	}
-	/* The empty view stands in where there is none left: always looked up. */
-	if (cpu->view != &vm->none && !view_fill_exec(cpu->view, cpu->pc, page, &w, seq))
+	/*
+	 * The empty view stands in where there is none left: always looked up. So does a debugged
+	 * vCPU, whose pages are not the others'.
+	 */
+	if (cpu->view != &vm->none && !cpu->debug.all &&
+	    !view_fill_exec(cpu->view, cpu->pc, page, &w, seq))
 		return NULL;
 	return page;
 }
@@ -100,6 +94,20 @@ static void take_requests(struct dbt_vcpu *cpu)
 	}
 }
 
+/* The block at page offset `off` that does one instruction at a time. 0, or as dbt_translate. */
+static int single_block(struct dbt_vcpu *cpu, struct code_page *page, u32 off, u32 *host)
+{
+	struct dbt_vm *vm = cpu->vm;
+	struct block *b;
+
+	pthread_mutex_lock(&vm->lock);
+	for (b = page->variants; b && b->page_off != off; b = b->next_variant)
+		;
+	*host = b ? b->host : 0;
+	pthread_mutex_unlock(&vm->lock);
+	return b ? 0 : dbt_translate(cpu, page, off, true, host);
+}
+
 u64 dbt_dispatch(struct dbt_vcpu *cpu)
 {
 	struct dbt_vm *vm = cpu->vm;
@@ -111,17 +119,30 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 		int r;
 
 		take_requests(cpu);
+		if (unlikely(cpu->debug.armed))
+			debug_after(cpu);
 		if (cpu->pending_exit >= 0)
 			return leave(cpu, cpu->pending_exit);
+		if (unlikely(cpu->debug.stepped) && debug_report_step(cpu))
+			return leave(cpu, DBT_EXIT_DEBUG);
 		if (atomic_load_explicit(&cpu->kick, memory_order_relaxed) &&
 		    atomic_exchange(&cpu->kick, 0))
 			return leave(cpu, DBT_EXIT_KICK);
-		if (atomic_load_explicit(&cpu->irq_lines, memory_order_relaxed))
+		/* A debugger's step stays in the code it is in. */
+		if (atomic_load_explicit(&cpu->irq_lines, memory_order_relaxed) && !cpu->debug.step)
 			a64_take_irq(cpu);
 		if (cpu->pc & 3) {
 			a64_take_sync(cpu, EC_PC_ALIGN, 0, cpu->pc);
 			cpu->sys.far_el1 = cpu->pc;
 			continue;
+		}
+		if (unlikely(debug_wanted(cpu))) {
+			enum debug_verdict v = debug_before(cpu);
+
+			if (v == DEBUG_LEAVE)
+				return leave(cpu, DBT_EXIT_DEBUG);
+			if (v == DEBUG_AGAIN)
+				continue;
 		}
 		page = fetch_page(cpu, &fatal);
 		if (fatal)
@@ -130,12 +151,18 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			continue;
 		host = slot_get(page, cpu->pc & (PAGE_SIZE - 1));
 		if (host == vm->t_lookup) {
-			r = dbt_translate(cpu, page, cpu->pc & (PAGE_SIZE - 1), false, &host);
+			if (unlikely(page->mode & TR_MODE_STEP))
+				r = single_block(cpu, page, cpu->pc & (PAGE_SIZE - 1), &host);
+			else
+				r = dbt_translate(cpu, page, cpu->pc & (PAGE_SIZE - 1), false,
+						  &host);
 			if (r == -EAGAIN)
 				continue;
 			if (r)
 				return leave_error(cpu, "translation failed");
 		}
+		if (unlikely(page->mode & TR_MODE_STEP))
+			debug_enter(cpu, page);
 		cpu->page_va = ALIGN_DOWN(cpu->pc, PAGE_SIZE);
 		cpu->v_pinned = !(page->mode & (TR_MODE_EL1 | TR_MODE_FP_TRAP));
 		return host;
@@ -164,7 +191,7 @@ u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off)
 	pthread_mutex_lock(&vm->lock);
 	evict = vm->evict_seq;
 	from = code_find(vm, site);
-	if (from) {
+	if (from && !(from->page->mode & TR_MODE_STEP)) {
 		page = from->page;
 		host = slot_get(page, off);
 	}
@@ -188,7 +215,8 @@ static int fetch_insn(struct dbt_vcpu *cpu, u64 pc, u32 *raw)
 	struct walk w;
 	u8 *p;
 
-	if (mmu_walk(cpu, GVA(pc), ACC_EXEC, cpu->ps.el, &w) || !(p = dbt_ram_ptr(cpu->vm, w.pa, 4)))
+	if (mmu_walk(cpu, GVA(pc), ACC_EXEC, cpu->ps.el, &w) ||
+	    !(p = dbt_ram_ptr(cpu->vm, w.pa, 4)))
 		return -EFAULT;
 	memcpy(raw, p, 4);
 	return 0;
@@ -197,10 +225,8 @@ static int fetch_insn(struct dbt_vcpu *cpu, u64 pc, u32 *raw)
 /* The access described by `desc` cannot be done inline: emulate it, or run its exact variant. */
 static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 {
-	struct dbt_vm *vm = cpu->vm;
 	u32 off = DESC_OFF(desc) * 4, raw, host;
 	struct code_page *page;
-	struct block *b;
 	bool fatal = false;
 	int r;
 
@@ -216,12 +242,7 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 	page = fetch_page(cpu, &fatal);
 	if (!page)
 		return fatal ? leave_error(cpu, "out of memory for code pages") : dbt_dispatch(cpu);
-	pthread_mutex_lock(&vm->lock);
-	for (b = page->variants; b && b->page_off != off; b = b->next_variant)
-		;
-	host = b ? b->host : 0;
-	pthread_mutex_unlock(&vm->lock);
-	r = b ? 0 : dbt_translate(cpu, page, off, true, &host);
+	r = single_block(cpu, page, off, &host);
 	if (r == -EAGAIN)
 		return dbt_dispatch(cpu);
 	return r ? leave_error(cpu, "translation failed") : host;
@@ -246,14 +267,21 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 	if (v == &vm->none)
 		return false;
 	/*
-	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the same
-	 * entries but are never entered; they are rare (EL1 reading user memory with PAN clear). Code of an
-	 * identity map uses both.
+	 * A view holds one half: EL1's the upper, an EL0 view the lower. Other addresses index the
+	 * same entries but are never entered; they are rare (EL1 reading user memory with PAN
+	 * clear). Code of an identity map uses both.
 	 */
 	if (v != &vm->flat && !v->low && !(va & BIT(55)) != (v != &vm->el1))
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */
+	if (unlikely(atomic_load_explicit(&vm->watching, memory_order_relaxed)) &&
+	    debug_watched_page(vm, va))
+		return false;
+	/* Not the table's fault, then: a misaligned atomic, say. Filling again would lead back here
+	 * for ever. */
+	if (view_get(acc == ACC_WRITE ? v->st : v->ld, va))
+		return false;
 	do {
 		seq = view_seq(v);
 		if (mmu_walk(cpu, GVA(va), acc, el, &w))
@@ -340,7 +368,8 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 static int install_handlers(void)
 {
 	static bool done;
-	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	struct sigaction sa = {.sa_sigaction = on_fault,
+			       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
 	if (done)
 		return 0;
@@ -357,7 +386,8 @@ static int ret_stacks_init(struct dbt_vcpu *cpu)
 {
 	for (unsigned el = 0; el < 2; el++) {
 		u64 size = PAGE_SIZE + RET_STACK_SIZE + PAGE_SIZE;
-		u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		u8 *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
 
 		if (p == MAP_FAILED || mprotect(p, PAGE_SIZE, PROT_NONE))
 			return -errno;
@@ -426,6 +456,7 @@ void dbt_vcpu_reset(struct dbt_vcpu *cpu, u64 pc, u64 x0)
 	cpu->excl_size = 0;
 	cpu->fpsr = 0;
 	cpu->pending_exit = -1;
+	cpu->debug = (struct debug_state){.step = cpu->debug.step};
 	a64_reset(cpu);
 	cpu_fpcr_set(cpu, 0);
 	cpu->pc = pc;

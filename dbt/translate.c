@@ -67,7 +67,7 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 		       flags_live_at(code, end, LIVENESS_DEPTH);
 		break;
 	}
-	if (tr->vm->cfg.no_flag_liveness)
+	if (tr->vm->cfg.no_flag_liveness || tr->mode & TR_MODE_STEP)
 		tr->live_next = tr->live_taken = live = true;
 	for (unsigned i = tr->n; i-- > 0;) {
 		u32 f = a64_op_flags(tr->insn[i].op);
@@ -252,7 +252,7 @@ static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 	const u32 *code = (const u32 *)dbt_ram_ptr(tr->vm, page->gpa, PAGE_SIZE);
 	struct block *b = NULL;
 	const char *why = NULL;
-	unsigned max = MAX_INSNS;
+	unsigned max = page->mode & TR_MODE_STEP ? 1 : MAX_INSNS;
 
 	tr->page_off = off;
 	while (max && !b) {

@@ -201,9 +201,9 @@ static void unpin(struct dbt_vm *vm, struct dbt_view *v)
 
 /*
  * EL0's view of an address space, or (low != 0) EL1's view of its lower half, which differs in
- * permissions and, for PAN's sake, with PSTATE.PAN; pinned. The empty one stands in where none is free, and
- * (create false) where none was made yet: at EL1 Linux passes through pairs of ASID and table that no
- * process has.
+ * permissions and, for PAN's sake, with PSTATE.PAN; pinned. The empty one stands in where none is
+ * free, and (create false) where none was made yet: at EL1 Linux passes through pairs of ASID and
+ * table that no process has.
  */
 static struct dbt_view *choose(struct dbt_vm *vm, u16 asid, u64 ttbr, u8 low, u32 mode, bool create)
 {
@@ -245,8 +245,7 @@ static void select_user(struct dbt_vcpu *cpu, bool mmu, bool create)
 	if (!mmu && v == &vm->flat)
 		return;
 	if (mmu && v && v != &vm->flat && asid == cpu->user_asid && ttbr == cpu->user_ttbr &&
-	    mode == cpu->user_mode &&
-	    (v != &vm->none || !create))
+	    mode == cpu->user_mode && (v != &vm->none || !create))
 		return;
 	pthread_mutex_lock(&vm->view_lock);
 	unpin(vm, cpu->user_view);
@@ -259,7 +258,8 @@ static void select_user(struct dbt_vcpu *cpu, bool mmu, bool create)
 	pthread_mutex_unlock(&vm->view_lock);
 }
 
-/* For EL1 code in the lower half: an identity map at boot and CPU hotplug, firmware, small systems. */
+/* For EL1 code in the lower half: an identity map at boot and CPU hotplug, firmware, small systems.
+ */
 static struct dbt_view *select_low(struct dbt_vcpu *cpu)
 {
 	struct dbt_vm *vm = cpu->vm;
@@ -274,7 +274,8 @@ static struct dbt_view *select_low(struct dbt_vcpu *cpu)
 	return cpu->low_view;
 }
 
-/* EL0's predictions survive a stay in EL1 unless its address space or mappings changed meanwhile. */
+/* EL0's predictions survive a stay in EL1 unless its address space or mappings changed meanwhile.
+ */
 static void switch_ret_stack(struct dbt_vcpu *cpu, struct dbt_view *old, struct dbt_view *old_user)
 {
 	u64 top = (u64)cpu->ret_stack[cpu->ps.el];
@@ -303,17 +304,23 @@ void view_switch(struct dbt_vcpu *cpu)
 	struct dbt_vm *vm = cpu->vm;
 	struct dbt_view *old_user = cpu->user_view, *old = cpu->view;
 	bool mmu = cpu->sys.sctlr_el1 & 1;
+	u32 mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
 
 	select_user(cpu, mmu, cpu->ps.el == 0);
 	if (!mmu || !cpu->ps.el)
 		cpu->view = cpu->user_view;
 	else
 		cpu->view = cpu->pc & BIT(55) ? &vm->el1 : select_low(cpu);
-	cpu->tr_mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
 	switch_ret_stack(cpu, old, old_user);
+	/* One view for all with the MMU off, a state for boot code and tests. */
+	if (!mmu && mode != cpu->tr_mode) {
+		flush_exec(&vm->flat);
+		cpu->ret_sp = cpu->ret_top;
+	}
+	cpu->tr_mode = mode;
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;
-	cpu->ex_tab = cpu->view->ex;
+	cpu->ex_tab = cpu->debug.all ? vm->none.ex : cpu->view->ex;
 	cpu->st_index = BIT(TABLE_BITS);
 	set_user_tables(cpu);
 }

@@ -9,17 +9,18 @@
 #include "dbt/cpu.h"
 #include "dbt/dbt.h"
 
-#define PAGE_SHIFT   12
-#define PAGE_SIZE    4096ull
-#define TABLE_BITS   36 /* virtual page number bits in a flat table: 48-bit addresses */
-#define TABLE_BYTES  (8ull << TABLE_BITS)
-#define MAX_SLOTS    8
-#define N_VIEWS	       32	/* EL0 views kept at least, least recently used out */
-#define N_VIEWS_MAX    (64 + 8) /* every vCPU pins one, and some are left to choose from */
-#define N_CHUNKS     16
-#define SEGMENT_SIZE   (256u << 10)
-#define BLOCK_ROOM     32768 /* bytes of code cache a translation may need */
-#define SLOTS_PER_PAGE 1024
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	4096ull
+#define TABLE_BITS	36 /* virtual page number bits in a flat table: 48-bit addresses */
+#define TABLE_BYTES	(8ull << TABLE_BITS)
+#define MAX_SLOTS	8
+#define N_VIEWS		32	 /* EL0 views kept at least, least recently used out */
+#define N_VIEWS_MAX	(64 + 8) /* every vCPU pins one, and some are left to choose from */
+#define N_CHUNKS	16
+#define SEGMENT_SIZE	(256u << 10)
+#define BLOCK_ROOM	32768 /* bytes of code cache a translation may need */
+#define SLOTS_PER_PAGE	1024
+#define MAX_BREAKPOINTS 256
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -29,8 +30,8 @@ struct dbt_slot {
 
 /*
  * Translations of one physical page in one mode. slots[] hold 32-bit addresses of entry points (the
- * executable alias lies below 4 GiB); an empty slot holds the lookup thunk. Invalidation empties the
- * slots; the struct itself goes only when no chunk holds a block of it any more.
+ * executable alias lies below 4 GiB); an empty slot holds the lookup thunk. Invalidation empties
+ * the slots; the struct itself goes only when no chunk holds a block of it any more.
  */
 struct code_page {
 	u64 gpa;
@@ -43,7 +44,7 @@ struct code_page {
 	bool dead; /* unlinked; freed once no vCPU can hold a pointer to it */
 	struct code_page *next; /* other mode, same page; dead ones: next dead one */
 	struct code_page *all_next;
-	struct block *variants; /* single-instruction variants */
+	struct block *variants;	   /* single-instruction variants */
 	u32 slots[SLOTS_PER_PAGE]; /* read by translated code and C without the lock: slot_get,
 				      slot_set */
 };
@@ -78,7 +79,7 @@ struct site {
 };
 
 /* Miss descriptor: what a failed inline check tells the C side. */
-#define DESC_OFF(d)   ((d) & 0x3ffu) /* instruction index in the page */
+#define DESC_OFF(d)   ((d)&0x3ffu) /* instruction index in the page */
 #define DESC_LEN(d)   (((d) >> 10 & 0xffu) + 1)
 #define DESC_STORE    BIT(18)
 #define DESC_UNPRIV   BIT(19)
@@ -126,10 +127,10 @@ struct dbt_view {
 	u32 seq; /* goes on whenever entries are dropped: what a walk begun before found must not be
 		    entered */
 	u64 *ld, *st, *ex;
-	u8 *blk_map;	/* a bit a 2 MiB region: entries were filled from a block mapping */
-	u8 *huge_map;	/* ... from one larger than 2 MiB */
-	u8 *any_map;	/* ... at all */
-	u64 *filled;	/* undo log: indexes with a non-zero entry */
+	u8 *blk_map;  /* a bit a 2 MiB region: entries were filled from a block mapping */
+	u8 *huge_map; /* ... from one larger than 2 MiB */
+	u8 *any_map;  /* ... at all */
+	u64 *filled;  /* undo log: indexes with a non-zero entry */
 	u32 nfilled;
 	bool has_global; /* nG = 0 entries in an EL0 view */
 
@@ -138,7 +139,8 @@ struct dbt_view {
 	u16 asid;
 	u64 ttbr; /* TTBR0's table: without CnP two vCPUs may use one ASID for different ones */
 	u8 low;	  /* EL1 code running in the lower half: 1, with PAN set 2; else 0 */
-	u32 mode; /* EL0: TR_MODE_* of the code it leads to, which enters other blocks without asking */
+	u32 mode; /* EL0: TR_MODE_* of the code it leads to, which enters other blocks without
+		     asking */
 	unsigned pins; /* vCPUs with this user_view or low_view */
 	u64 stamp;
 };
@@ -161,7 +163,7 @@ struct dbt_vm {
 	u8 *code_rw;
 	u8 *code_rx;
 	u64 code_size, chunk_size, seg_size;
-	u64 chunks_start; /* offset of chunk 0: thunks and constants lie before */
+	u64 chunks_start;     /* offset of chunk 0: thunks and constants lie before */
 	pthread_mutex_t lock; /* chunks, segments, code pages, patching, the statistics below. Taken
 				 before a view's */
 	struct chunk chunk[N_CHUNKS];
@@ -171,12 +173,13 @@ struct dbt_vm {
 	struct code_page *all_pages;
 
 	/* thunks, RX addresses */
-	s8 vmap[32]; /* host register of a guest vector register while EL0 code runs, -1: in memory */
+	s8 vmap[32]; /* host register of a guest vector register while EL0 code runs, -1: in memory
+		      */
 	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch;
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (both halves), MMU off */
-	struct dbt_view none; /* never filled: for a TTBR0 that has no view (yet) */
+	struct dbt_view none;	   /* never filled: for a TTBR0 that has no view (yet) */
 	struct dbt_view el0[N_VIEWS_MAX];
 	unsigned nel0;
 	pthread_mutex_t view_lock; /* who uses which view. Taken before a view's lock, never with
@@ -184,6 +187,10 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	u8 *excl;
+	_Atomic bool watching;		 /* a vCPU has had a watchpoint, and may have one */
+	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
+	unsigned nbreakpoints;
+
 	struct dbt_vcpu *vcpu[64]; /* constant while one runs */
 	unsigned nvcpus;
 	u64 tsc_base, tsc_mul; /* ns = (tsc - base) * mul >> 32 */
@@ -304,8 +311,35 @@ struct tr;
  * Encodes tr->hir at tr->code; tr->code_end is the end of what it used. NULL + *why on failure
  * ("-ENOSPC like": block too long -> caller shortens).
  */
-struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page, const char **why);
+struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page,
+			  const char **why);
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
+
+/* ---- debug.c ---- */
+/* A vCPU has an enabled watchpoint in the page of va: every access goes through C (a64_take_watch).
+ */
+bool debug_watched_page(const struct dbt_vm *vm, u64 va);
+/* The page of va holds a breakpoint of the host's debugger. */
+bool debug_break_page(const struct dbt_vm *vm, u64 va);
+enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };
+/*
+ * Before the instruction at pc, debug_wanted() or not any more: GO on, LEAVE with DBT_EXIT_DEBUG
+ * (*exit filled in), or AGAIN: an exception was taken.
+ */
+enum debug_verdict debug_before(struct dbt_vcpu *cpu);
+/* The instruction debug_enter() led to is over, with or without an exception. */
+void debug_after(struct dbt_vcpu *cpu);
+/* The instruction at pc is run next, alone. */
+void debug_enter(struct dbt_vcpu *cpu, const struct code_page *page);
+/* True if the step is over: the exit is filled in. */
+bool debug_report_step(struct dbt_vcpu *cpu);
+
+static inline bool debug_wanted(const struct dbt_vcpu *cpu)
+{
+	/* MDSCR_EL1.SS, MDE */
+	return cpu->vm->nbreakpoints || cpu->debug.step || cpu->debug.all ||
+	       cpu->sys.mdscr_el1 & (BIT(0) | BIT(15));
+}
 
 /* ---- run.c ---- (called from thunks) */
 u64 dbt_dispatch(struct dbt_vcpu *cpu);

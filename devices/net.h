@@ -34,13 +34,19 @@ struct net_client {
 	void (*received)(void *opaque);
 	/* send() said -EAGAIN and might not now. */
 	void (*writable)(void *opaque);
+	/* The other end is gone for good. */
+	void (*broken)(void *opaque);
 };
 
 struct net_backend_ops {
 	const char *name;
 	const struct sandbox_role *role; /* of the device's thread */
-	/* Before the thread starts: registers descriptors. 0 or a negative errno. */
-	int (*attach)(struct net_backend *nb, struct worker *w);
+	/*
+	 * Before the thread starts: registers descriptors, starts what runs besides. 0, or a
+	 * negative errno with *err a static sentence.
+	 */
+	int (*attach)(struct net_backend *nb, struct worker *w, enum sandbox_mode sandbox,
+		      const char **err);
 	/* Optional: what the driver accepted of `features`. */
 	void (*set_features)(struct net_backend *nb, u64 negotiated);
 	/*
@@ -48,10 +54,10 @@ struct net_backend_ops {
 	 * still change. 0: taken or dropped; -EAGAIN: full, client->writable follows.
 	 */
 	int (*send)(struct net_backend *nb, const struct iovec *iov, unsigned n, size_t len);
+	/* Optional: end of a batch of send calls. */
+	void (*sent)(struct net_backend *nb);
 	/* receive() said false and there are new buffers. */
 	void (*receive_ready)(struct net_backend *nb);
-	/* Optional: waits for work in place of epoll_wait, see worker.h. */
-	void (*wait)(struct net_backend *nb, struct worker *w);
 	void (*destroy)(struct net_backend *nb);
 };
 
@@ -98,7 +104,10 @@ struct net_user_params {
 };
 
 int net_user_create(const struct net_user_params *p, struct net_backend **out, const char **err);
+/* Of the process that runs libslirp for an attached back end; 0 while it starts, or for another
+ * kind. */
+int net_user_pid(const struct net_backend *nb);
 
-extern const struct sandbox_role net_none_role, net_tap_role, net_user_role;
+extern const struct sandbox_role net_none_role, net_tap_role, net_user_role, net_user_child_role;
 
 #endif

@@ -12,7 +12,8 @@ struct loopback {
 	u8 frame[NET_FRAME_MAX];
 };
 
-static int attach(struct net_backend *nb, struct worker *w)
+static int attach(struct net_backend *nb, struct worker *w, enum sandbox_mode sandbox,
+		  const char **err)
 {
 	return 0;
 }

@@ -96,13 +96,18 @@ static void tap_ready(void *opaque, u32 events)
 		receive(t);
 }
 
-static int tap_attach(struct net_backend *nb, struct worker *w)
+static int tap_attach(struct net_backend *nb, struct worker *w, enum sandbox_mode sandbox,
+		      const char **err)
 {
 	struct tap *t = to_tap(nb);
+	int ret;
 
 	t->worker = w;
 	t->want_in = true;
-	return worker_watch(w, &t->source, EPOLLIN);
+	ret = worker_watch(w, &t->source, EPOLLIN);
+	if (ret)
+		*err = "cannot watch the tap's descriptor";
+	return ret;
 }
 
 static void tap_set_features(struct net_backend *nb, u64 f)

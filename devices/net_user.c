@@ -1,115 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-mode network: libslirp is the guest's router, DHCP and name server, and turns its
- * connections into the host's sockets. libslirp polls for itself, so the device's thread waits in
- * its poll loop. It is also the one piece of a device thread that allocates and opens sockets at
- * run time; its allow-list shows it.
+ * User-mode network, the device's end. libslirp parses what the guest sends, allocates and opens
+ * sockets as it goes: it runs in a process of its own (net_user_child.c), which has no guest
+ * memory, so that its mistakes cost a network and not the machine. Here is a socket to it, and
+ * nothing else.
  */
 #include <arpa/inet.h>
-#include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <slirp/libslirp.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/wait.h>
 
 #include "common/log.h"
-#include "devices/net.h"
-#include "devices/net_guard.h"
+#include "devices/net_user_internal.h"
 #include "devices/virtio/worker.h"
-
-#define MAX_FDS	     1024
-#define MAX_TIMERS   8
-#define BACKLOG_SIZE (512u << 10)
-#define USER_MTU     1500
-#define FRAME_MAX    (NET_HDR_LEN + 14 + USER_MTU)
-
-struct user_timer {
-	SlirpTimerCb cb;
-	void *opaque;
-	s64 expires_ms; /* -1: not armed */
-};
 
 struct user {
 	struct net_backend nb; /* first */
-	Slirp *slirp;
-	bool ipv6;
-	unsigned nfds;
-	struct pollfd fds[MAX_FDS];
-	unsigned ntimers;
-	struct user_timer timer[MAX_TIMERS];
-	/*
-	 * Frames for which the guest has no buffers yet, each behind its length. libslirp is not
-	 * polled while there are any: it would have to drop what comes.
-	 */
-	u32 backlog_head, backlog_tail;
-	u8 backlog[BACKLOG_SIZE];
-	u8 frame[FRAME_MAX];
+	struct worker *worker;
+	struct worker_source source; /* the socket */
+	struct net_user_setup setup;
+	int pid;
+	bool want_in, want_out;
+	bool starting; /* the process's struct net_user_ready is yet to come */
+	bool held;     /* the guest has no room for the frame at the head of `in` */
+	struct net_user_stream in, out;
+	u8 frame[NET_HDR_LEN + NET_USER_FRAME]; /* the header stays zero */
 };
-
-#define ARG_HAS(n, mask, v)                               \
-	{                                                 \
-		(n), SCMP_CMP_MASKED_EQ, (mask), (u32)(v) \
-	}
-#define SOCK_KIND 0xf /* the type without SOCK_CLOEXEC and SOCK_NONBLOCK */
 
 static const struct sandbox_rule user_rules[] = {
-	/* the poll loop, and what the kernel makes of it when a stopped process goes on */
-	SANDBOX_ALLOW(poll),
-	SANDBOX_ALLOW(restart_syscall),
-	/* connections of the guest: TCP, UDP, echo requests; IPv4 and IPv6 only */
-	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_STREAM)),
-	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_DGRAM)),
-	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET6), ARG_HAS(1, SOCK_KIND, SOCK_STREAM)),
-	SANDBOX_ALLOW(socket, SANDBOX_ARG_IS(0, AF_INET6), ARG_HAS(1, SOCK_KIND, SOCK_DGRAM)),
-	/* its second try where the host keeps ping sockets from this user */
-	SANDBOX_DENY(socket, EPERM, SANDBOX_ARG_IS(0, AF_INET), ARG_HAS(1, SOCK_KIND, SOCK_RAW)),
-	SANDBOX_DENY(socket, EPERM, SANDBOX_ARG_IS(0, AF_INET6), ARG_HAS(1, SOCK_KIND, SOCK_RAW)),
-	SANDBOX_ALLOW(connect),
-	SANDBOX_ALLOW(accept), /* forwarded ports */
-	SANDBOX_ALLOW(recvfrom),
-	SANDBOX_ALLOW(recvmsg),
-	SANDBOX_ALLOW(sendto),
-	SANDBOX_ALLOW(shutdown),
-	SANDBOX_ALLOW(close),
-	SANDBOX_ALLOW(getpeername),
-	SANDBOX_ALLOW(getsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET), SANDBOX_ARG_IS(2, SO_ERROR)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET), SANDBOX_ARG_IS(2, SO_REUSEADDR)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_SOCKET), SANDBOX_ARG_IS(2, SO_OOBINLINE)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_TCP), SANDBOX_ARG_IS(2, TCP_NODELAY)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IP), SANDBOX_ARG_IS(2, IP_TTL)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IP), SANDBOX_ARG_IS(2, IP_RECVERR)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IPV6),
-		      SANDBOX_ARG_IS(2, IPV6_UNICAST_HOPS)),
-	SANDBOX_ALLOW(setsockopt, SANDBOX_ARG_IS(1, SOL_IPV6), SANDBOX_ARG_IS(2, IPV6_RECVERR)),
-	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_GETFL)),
-	SANDBOX_ALLOW(fcntl, SANDBOX_ARG_IS(1, F_SETFL)),
-	SANDBOX_ALLOW(ioctl, SANDBOX_ARG_IS(1, FIONREAD)),
-	/* the host's name servers; Landlock confines it to /etc/resolv.conf */
-	SANDBOX_ALLOW(openat, SANDBOX_ARG_CLEAR(2, O_ACCMODE | O_CREAT | O_TRUNC)),
-	SANDBOX_ALLOW(newfstatat),
-	/* packet buffers and sockets of libslirp: malloc, in this thread's own arena */
-	SANDBOX_ALLOW(brk),
-	SANDBOX_ALLOW(mmap, SANDBOX_ARG_CLEAR(2, PROT_EXEC)),
-	SANDBOX_ALLOW(mprotect, SANDBOX_ARG_CLEAR(2, PROT_EXEC)),
-	SANDBOX_ALLOW(munmap),
+	/* watching the socket, or not while the guest has no buffers */
+	SANDBOX_ALLOW(epoll_ctl),
 };
-
-static const char *const user_files[] = {"/etc/resolv.conf", NULL};
 
 const struct sandbox_role net_user_role = {
 	.name = "net-user",
 	.rules = user_rules,
 	.nrules = ARRAY_SIZE(user_rules),
 	.device = true,
-	.read_files = user_files,
 };
 
 static struct user *to_user(struct net_backend *nb)
@@ -117,234 +47,234 @@ static struct user *to_user(struct net_backend *nb)
 	return container_of(nb, struct user, nb);
 }
 
-/* --- Frames to the guest ---------------------------------------------------------------------- */
-
-/* False: still no room for all of it. */
-static bool flush_backlog(struct user *u)
+static void watch(struct user *u, bool in, bool out)
 {
-	while (u->backlog_head != u->backlog_tail) {
-		u32 len;
+	if (in == u->want_in && out == u->want_out)
+		return;
+	u->want_in = in;
+	u->want_out = out;
+	worker_change(u->worker, &u->source, (in ? EPOLLIN : 0) | (out ? EPOLLOUT : 0));
+}
 
-		memcpy(&len, u->backlog + u->backlog_head, sizeof(len));
-		if (!u->nb.client->receive(u->nb.opaque, u->backlog + u->backlog_head + sizeof(len),
-					   len))
+static bool is_gone(const struct user *u)
+{
+	return !u->worker;
+}
+
+static void child_gone(struct user *u)
+{
+	if (is_gone(u))
+		return;
+	warn_report("%s: the user-mode network has ended; the guest's link is down",
+		    u->setup.thread);
+	worker_unwatch(u->worker, &u->source);
+	u->worker = NULL;
+	u->out.head = u->out.tail = 0;
+	u->nb.client->broken(u->nb.opaque);
+}
+
+/* Hands on whole frames. False: the guest has no room. */
+static bool deliver(struct user *u)
+{
+	const u8 *frame;
+	int len;
+
+	while ((len = stream_frame(&u->in, &frame)) > 0) {
+		memcpy(u->frame + NET_HDR_LEN, frame, (size_t)len);
+		if (!u->nb.client->receive(u->nb.opaque, u->frame, NET_HDR_LEN + (size_t)len))
 			return false;
-		u->backlog_head += (u32)sizeof(len) + len;
+		stream_skip(&u->in, (u32)len);
 	}
-	u->backlog_head = u->backlog_tail = 0;
+	if (len < 0) /* it would have to be in an attacker's hands */
+		child_gone(u);
 	return true;
 }
 
-/* From libslirp, also in the middle of slirp_input(). */
-static ssize_t send_packet(const void *buf, size_t len, void *opaque)
+/* False: it has not come yet, or the process could not start. */
+static bool take_ready(struct user *u)
 {
-	struct user *u = opaque;
-	u32 total = NET_HDR_LEN + (u32)len;
+	struct net_user_ready ready;
 
-	if (len > FRAME_MAX - NET_HDR_LEN)
-		return (ssize_t)len;
-	memset(u->frame, 0, NET_HDR_LEN);
-	memcpy(u->frame + NET_HDR_LEN, buf, len);
-	if (u->backlog_head == u->backlog_tail &&
-	    u->nb.client->receive(u->nb.opaque, u->frame, total))
-		return (ssize_t)len;
-	if (sizeof(total) + total > BACKLOG_SIZE - u->backlog_tail)
-		return (ssize_t)len; /* lost, as on a wire: TCP sends it again */
-	memcpy(u->backlog + u->backlog_tail, &total, sizeof(total));
-	memcpy(u->backlog + u->backlog_tail + sizeof(total), u->frame, total);
-	u->backlog_tail += (u32)sizeof(total) + total;
-	return (ssize_t)len;
+	if (stream_len(&u->in) < sizeof(ready))
+		return false;
+	memcpy(&ready, u->in.buf + u->in.head, sizeof(ready));
+	u->in.head += (u32)sizeof(ready);
+	__atomic_store_n(&u->pid, ready.pid, __ATOMIC_RELAXED);
+	u->starting = false;
+	if (!ready.err)
+		return true;
+	ready.why[sizeof(ready.why) - 1] = 0;
+	warn_report("%s: %s", u->setup.thread, ready.why);
+	child_gone(u);
+	return false;
 }
 
-static void user_receive_ready(struct net_backend *nb)
+static void receive(struct user *u)
 {
-	flush_backlog(to_user(nb));
-	nb->client->received(nb->opaque);
-}
-
-/* --- What libslirp asks of its host ----------------------------------------------------------- */
-
-static void guest_error(const char *msg, void *opaque)
-{
-	warn_ratelimited("net user: %s", msg);
-}
-
-/* glib would look whether stderr is a terminal, and more: nothing the thread's list holds. */
-static void glib_message(const char *domain, int level, const char *msg, void *data)
-{
-	warn_ratelimited("net user: %s", msg);
-}
-
-static void redirect_glib(void)
-{
-	/* Only libslirp links with glib, so its headers need not be here. */
-	void *(*set)(void (*fn)(const char *, int, const char *, void *), void *data);
-
-	*(void **)&set = dlsym(RTLD_DEFAULT, "g_log_set_default_handler");
-	if (set)
-		set(glib_message, NULL);
-}
-
-static s64 clock_get_ns(void *opaque)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (s64)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static void *timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
-{
-	struct user *u = opaque;
-	struct user_timer *t = NULL;
-
-	for (unsigned i = 0; i < u->ntimers && !t; i++)
-		if (!u->timer[i].cb)
-			t = &u->timer[i];
-	if (!t && u->ntimers < MAX_TIMERS)
-		t = &u->timer[u->ntimers++];
-	if (t)
-		*t = (struct user_timer){.cb = cb, .opaque = cb_opaque, .expires_ms = -1};
-	return t;
-}
-
-static void timer_free(void *timer, void *opaque)
-{
-	if (timer)
-		((struct user_timer *)timer)->cb = NULL;
-}
-
-static void timer_mod(void *timer, int64_t expire_time, void *opaque)
-{
-	if (timer)
-		((struct user_timer *)timer)->expires_ms = expire_time;
-}
-
-static void poll_fd_changed(int fd, void *opaque)
-{
-	/* Descriptors are collected anew before each poll. */
-}
-
-static void notify(void *opaque)
-{
-	/* Everything runs on one thread, which polls next anyway. */
-}
-
-static const SlirpCb callbacks = {
-	.send_packet = send_packet,
-	.guest_error = guest_error,
-	.clock_get_ns = clock_get_ns,
-	.timer_new = timer_new,
-	.timer_free = timer_free,
-	.timer_mod = timer_mod,
-	.register_poll_fd = poll_fd_changed,
-	.unregister_poll_fd = poll_fd_changed,
-	.notify = notify,
-};
-
-/* --- The poll loop ---------------------------------------------------------------------------- */
-
-static int add_poll(int fd, int events, void *opaque)
-{
-	struct user *u = opaque;
-	short ev = 0;
-
-	if (u->nfds == MAX_FDS)
-		return -1; /* looked at when others are gone */
-	ev |= events & SLIRP_POLL_IN ? POLLIN : 0;
-	ev |= events & SLIRP_POLL_OUT ? POLLOUT : 0;
-	ev |= events & SLIRP_POLL_PRI ? POLLPRI : 0;
-	u->fds[u->nfds] = (struct pollfd){.fd = fd, .events = ev};
-	return (int)u->nfds++;
-}
-
-static int get_revents(int idx, void *opaque)
-{
-	struct user *u = opaque;
-	short ev = idx >= 0 ? u->fds[idx].revents : 0;
-
-	return (ev & POLLIN ? SLIRP_POLL_IN : 0) | (ev & POLLOUT ? SLIRP_POLL_OUT : 0) |
-	       (ev & POLLPRI ? SLIRP_POLL_PRI : 0) | (ev & POLLERR ? SLIRP_POLL_ERR : 0) |
-	       (ev & POLLHUP ? SLIRP_POLL_HUP : 0);
-}
-
-static int timers_timeout(struct user *u, u32 slirp_timeout)
-{
-	s64 now = clock_get_ns(u) / 1000000;
-	s64 timeout = slirp_timeout > INT32_MAX ? INT32_MAX : slirp_timeout;
-
-	for (unsigned i = 0; i < u->ntimers; i++) {
-		const struct user_timer *t = &u->timer[i];
-
-		if (t->cb && t->expires_ms >= 0 && t->expires_ms - now < timeout)
-			timeout = t->expires_ms > now ? t->expires_ms - now : 0;
+	if (stream_fill(&u->in, u->source.fd)) {
+		child_gone(u);
+		return;
 	}
-	return timeout == INT32_MAX ? -1 : (int)timeout;
+	if (u->starting && !take_ready(u))
+		return;
+	u->held = !deliver(u);
+	u->nb.client->received(u->nb.opaque);
+	if (!is_gone(u))
+		watch(u, !u->held, u->want_out);
 }
 
-static void run_timers(struct user *u)
+static void flush(struct user *u)
 {
-	s64 now = clock_get_ns(u) / 1000000;
+	if (is_gone(u))
+		return;
+	if (stream_flush(&u->out, u->source.fd))
+		child_gone(u);
+	else
+		watch(u, u->want_in, stream_len(&u->out) != 0);
+}
 
-	for (unsigned i = 0; i < u->ntimers; i++) {
-		struct user_timer *t = &u->timer[i];
+static void user_ready(void *opaque, u32 events)
+{
+	struct user *u = opaque;
 
-		if (t->cb && t->expires_ms >= 0 && t->expires_ms <= now) {
-			t->expires_ms = -1;
-			t->cb(t->opaque);
-		}
+	if (events & EPOLLOUT && !is_gone(u)) {
+		flush(u);
+		u->nb.client->writable(u->nb.opaque);
 	}
-}
-
-static void user_wait(struct net_backend *nb, struct worker *w)
-{
-	struct user *u = to_user(nb);
-	u32 timeout = UINT32_MAX;
-	bool held = u->backlog_tail != 0;
-	int ret;
-
-	u->fds[0] = (struct pollfd){.fd = worker_epoll_fd(w), .events = POLLIN};
-	u->nfds = 1;
-	if (!held)
-		slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
-	ret = poll(u->fds, u->nfds, timers_timeout(u, timeout));
-	if (!held)
-		slirp_pollfds_poll(u->slirp, ret < 0, get_revents, u);
-	run_timers(u);
-	nb->client->received(nb->opaque);
-}
-
-/* --- Back end --------------------------------------------------------------------------------- */
-
-static int user_attach(struct net_backend *nb, struct worker *w)
-{
-	return 0;
+	if (events & EPOLLIN && !u->held && !is_gone(u))
+		receive(u);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		child_gone(u); /* cannot be masked: with frames still held they are lost */
 }
 
 static int user_send(struct net_backend *nb, const struct iovec *iov, unsigned n, size_t len)
 {
 	struct user *u = to_user(nb);
-	u8 frame[FRAME_MAX];
-	size_t at = 0;
+	u32 frame_len = (u32)len - NET_HDR_LEN;
 
-	if (len > FRAME_MAX)
-		return 0; /* over the MTU */
-	/* One copy: libslirp parses this one, the guest may rewrite its own. */
-	for (unsigned i = 1; i < n; i++) {
-		memcpy(frame + at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
+	if (frame_len > NET_USER_FRAME || is_gone(u))
+		return 0; /* over the MTU; no network */
+	if (!stream_room(&u->out, (u32)sizeof(frame_len) + frame_len)) {
+		flush(u);
+		if (!is_gone(u) && !stream_room(&u->out, (u32)sizeof(frame_len) + frame_len))
+			return -EAGAIN; /* watched for room by flush() */
 	}
-	if (net_guard_pass(frame, at, u->ipv6))
-		slirp_input(u->slirp, frame, (int)at);
+	stream_put(&u->out, &frame_len, sizeof(frame_len));
+	for (unsigned i = 1; i < n; i++)
+		stream_put(&u->out, iov[i].iov_base, (u32)iov[i].iov_len);
 	return 0;
+}
+
+static void user_sent(struct net_backend *nb)
+{
+	flush(to_user(nb));
+}
+
+static void user_receive_ready(struct net_backend *nb)
+{
+	struct user *u = to_user(nb);
+
+	u->held = !deliver(u);
+	nb->client->received(nb->opaque);
+	if (!is_gone(u))
+		watch(u, !u->held, u->want_out);
+}
+
+/* --- Starting and ending ---------------------------------------------------------------------- */
+
+/*
+ * The process is a grandchild, so that nobody has to wait for it when it ends, and a fresh image of
+ * this program: no guest memory, no code cache, another address space layout.
+ */
+static int start_child(int sock)
+{
+	static char *const argv[] = {(char *)"armature-net-user", net_user_child_arg, NULL};
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid) {
+		while (waitpid(pid, &status, 0) < 0)
+			if (errno != EINTR)
+				return -errno;
+		return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	}
+	pid = fork();
+	if (pid)
+		_exit(pid < 0 ? errno : 0);
+	setsid(); /* Ctrl-C at the terminal is not for it */
+	if (dup2(sock, NET_USER_SOCK) == NET_USER_SOCK) {
+		fcntl(NET_USER_SOCK, F_SETFD, 0);
+		execv("/proc/self/exe", argv);
+	}
+	_exit(127); /* the parent reads the end of the socket */
+}
+
+static int send_setup(struct user *u, const char **err)
+{
+	if (send(u->source.fd, &u->setup, sizeof(u->setup), MSG_NOSIGNAL) == sizeof(u->setup))
+		return 0;
+	*err = "cannot talk to the process of the user-mode network";
+	return -EIO;
+}
+
+/* A forward's port may be taken: then the machine must not start. */
+static int wait_ready(struct user *u, const char **err)
+{
+	static struct net_user_ready ready; /* *err outlives us */
+	ssize_t n;
+
+	do
+		n = recv(u->source.fd, &ready, sizeof(ready), MSG_WAITALL);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(ready)) {
+		*err = "the process of the user-mode network did not start (is /proc mounted?)";
+		return -EIO;
+	}
+	ready.why[sizeof(ready.why) - 1] = 0;
+	__atomic_store_n(&u->pid, ready.pid, __ATOMIC_RELAXED);
+	u->starting = false;
+	*err = ready.why;
+	return ready.err;
+}
+
+static int user_attach(struct net_backend *nb, struct worker *w, enum sandbox_mode sandbox,
+		       const char **err)
+{
+	struct user *u = to_user(nb);
+	int fds[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) {
+		*err = "cannot make a socket";
+		return -errno;
+	}
+	u->source.fd = fds[0];
+	u->setup.sandbox = sandbox;
+	*err = "cannot start the process of the user-mode network";
+	ret = start_child(fds[1]);
+	close(fds[1]);
+	if (!ret)
+		ret = send_setup(u, err);
+	/* Else nothing can be wrong with it, and its start need not hold up the machine's. */
+	u->starting = true;
+	if (!ret && u->setup.nforwards)
+		ret = wait_ready(u, err);
+	if (!ret && fcntl(fds[0], F_SETFL, O_NONBLOCK))
+		ret = -errno;
+	if (!ret)
+		ret = worker_watch(w, &u->source, EPOLLIN);
+	u->worker = w;
+	u->want_in = true;
+	return ret;
 }
 
 static void user_destroy(struct net_backend *nb)
 {
 	struct user *u = to_user(nb);
 
-	if (u->slirp)
-		slirp_cleanup(u->slirp);
+	if (u->source.fd >= 0)
+		close(u->source.fd); /* the process ends with its socket */
 	free(u);
 }
 
@@ -353,40 +283,31 @@ static const struct net_backend_ops user_ops = {
 	.role = &net_user_role,
 	.attach = user_attach,
 	.send = user_send,
+	.sent = user_sent,
 	.receive_ready = user_receive_ready,
-	.wait = user_wait,
 	.destroy = user_destroy,
 };
 
-static int add_forward(struct user *u, const struct net_forward *f, const char **err)
+static int parse_forward(struct user *u, const struct net_forward *f, const char **err)
 {
 	struct in_addr host, guest;
+	u32 i = u->setup.nforwards++;
 
 	if (!inet_aton(f->host_addr ? f->host_addr : "127.0.0.1", &host) ||
 	    !inet_aton(f->guest_addr ? f->guest_addr : "10.0.2.15", &guest)) {
 		*err = "a forward's address is no dotted IPv4 address";
 		return -EINVAL;
 	}
-	errno = 0;
-	if (slirp_add_hostfwd(u->slirp, f->udp, host, f->host_port, guest, f->guest_port) < 0) {
-		*err = "cannot listen on a forwarded port of the host";
-		return errno ? -errno : -EADDRINUSE;
-	}
+	u->setup.forward[i].host_addr = host.s_addr;
+	u->setup.forward[i].guest_addr = guest.s_addr;
+	u->setup.forward[i].host_port = f->host_port;
+	u->setup.forward[i].guest_port = f->guest_port;
+	u->setup.forward[i].udp = f->udp;
 	return 0;
 }
 
 int net_user_create(const struct net_user_params *p, struct net_backend **out, const char **err)
 {
-	SlirpConfig cfg = {
-		.version = 4,
-		.restricted = p->restricted,
-		.in_enabled = true,
-		.in6_enabled = p->ipv6,
-		.vprefix_len = 64,
-		.vhostname = p->hostname,
-		.if_mtu = USER_MTU,
-		.if_mru = USER_MTU,
-	};
 	struct user *u = calloc(1, sizeof(*u));
 	int ret = 0;
 
@@ -395,28 +316,29 @@ int net_user_create(const struct net_user_params *p, struct net_backend **out, c
 		return -ENOMEM;
 	}
 	u->nb.ops = &user_ops;
-	u->ipv6 = p->ipv6;
-	/* The addresses everybody knows from QEMU. */
-	inet_aton("10.0.2.0", &cfg.vnetwork);
-	inet_aton("255.255.255.0", &cfg.vnetmask);
-	inet_aton("10.0.2.2", &cfg.vhost);
-	inet_aton("10.0.2.3", &cfg.vnameserver);
-	inet_aton("10.0.2.15", &cfg.vdhcp_start);
-	inet_pton(AF_INET6, "fec0::", &cfg.vprefix_addr6);
-	inet_pton(AF_INET6, "fec0::2", &cfg.vhost6);
-	inet_pton(AF_INET6, "fec0::3", &cfg.vnameserver6);
-	redirect_glib();
-	u->slirp = slirp_new(&cfg, &callbacks, u);
-	if (!u->slirp) {
-		*err = "libslirp refuses the configuration";
+	u->source = (struct worker_source){.fd = -1, .ready = user_ready, .opaque = u};
+	u->setup.restricted = p->restricted;
+	u->setup.ipv6 = p->ipv6;
+	strcpy(u->setup.thread, "net-user");
+	if (p->hostname)
+		snprintf(u->setup.hostname, sizeof(u->setup.hostname), "%s", p->hostname);
+	if (p->nforwards > NET_USER_MAX_FORWARDS) {
+		*err = "more than 32 forwards";
 		ret = -EINVAL;
 	}
-	for (unsigned i = 0; i < p->nforwards && !ret; i++)
-		ret = add_forward(u, &p->forward[i], err);
+	for (unsigned i = 0; !ret && i < p->nforwards; i++)
+		ret = parse_forward(u, &p->forward[i], err);
 	if (ret) {
 		user_destroy(&u->nb);
 		return ret;
 	}
 	*out = &u->nb;
 	return 0;
+}
+
+int net_user_pid(const struct net_backend *nb)
+{
+	return nb->ops == &user_ops
+		       ? __atomic_load_n(&container_of(nb, struct user, nb)->pid, __ATOMIC_RELAXED)
+		       : 0;
 }

@@ -2,7 +2,7 @@
 INSN_BIN  := $(BUILD)/tests/insn
 INSN_LIB  := $(BUILD)/libarmature.a
 CROSS     ?= aarch64-linux-gnu-
-INSN_PROGS := $(INSN_BIN)/insn-gen $(INSN_BIN)/insn-compare $(INSN_BIN)/insn-pack $(INSN_BIN)/insn-direct \
+INSN_PROGS := $(INSN_BIN)/insn-gen $(INSN_BIN)/insn-compare $(INSN_BIN)/insn-pack $(INSN_BIN)/insn-direct $(INSN_BIN)/insn-tally \
 	      $(INSN_BIN)/runner
 INSN_HDRS := tests/insn/case.h tests/insn/caseio.h
 INSN_KEPT := $(wildcard tests/insn/regress/*.case)
@@ -45,6 +45,11 @@ TEST_TAP_LONG += insn-long insn-guest-long
 TEST_CMD_insn-long = tests/tap.sh insn-long $(INSN_RUN) -s $(INSN_SEED) -n 500000 -r 40
 TEST_CMD_insn-guest-long = tests/tap.sh insn-guest-long env KERNEL=$(GUEST)/Image-cloud OUT=$(BUILD)/insn-guest \
 			   $(INSN_RUN) -b armature -s $(INSN_SEED) -n 500000 -r 2
+
+# Every encoding and how many instances of it were compared so far (in this build directory).
+.PHONY: conformance
+conformance: insn-progs ## print the instruction set's conformance table (Markdown)
+	@$(INSN_BIN)/insn-tally --table $(BUILD)/insn/tally
 
 test-insn: insn-progs
 	$(if $(INSN_KEPT),$(INSN_RUN) $(INSN_KEPT))

@@ -66,5 +66,24 @@ $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $
 corpus: ## fetch and compile what rules are learned from
 	$(Q)rules/learn/corpus.sh $(BUILD)/corpus
 
+# What is not proven is left out; the solver's limit is short, for there are many.
 learn: corpus $(BUILD)/rules-learn $(BUILD)/rules-prove ## learn rules from the corpus, prove them, write rules/learned
-	$(Q)$(BUILD)/rules-learn -j $(PROVE_JOBS) $(LEARN_FLAGS) -o $(BUILD)/learned.rules $(BUILD)/corpus/list
+	$(Q)$(BUILD)/rules-learn -j $(PROVE_JOBS) $(LEARN_FLAGS) -o $(BUILD)/corpus.rules $(BUILD)/corpus/list
+	$(Q)mkdir -p rules/learned
+	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --timeout 10 $(RULES_MODEL:%=--model %) \
+		--records rules/proofs --keep rules/learned/corpus.rules $(BUILD)/corpus.rules >$(BUILD)/learn-proofs.log
+	$(Q)tail -1 $(BUILD)/learn-proofs.log
+
+# ---- the models against other implementations ----
+MODELTEST_SRC := rules/prove/modeltest.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
+                 $(filter rules/prove/sem%.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c) tests/insn/caseio.c \
+                 tests/insn/state.c
+
+$(BUILD)/rules-modeltest: $(MODELTEST_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) $(BUILD)/libarmature.a
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -I$(BUILD)/gen -o $@ $(MODELTEST_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lz3 -pthread
+
+.PHONY: modeltest
+modeltest: $(BUILD)/rules-modeltest insn-progs ## the rules' semantic models against qemu-user and an evaluator
+	$(Q)BUILD=$(BUILD) rules/prove/modeltest.sh $(MODEL_CASES)

@@ -56,6 +56,8 @@ static const struct option options[] = {
 	{"--sandbox", "on|log|off", NULL, "sandbox",
 	 "per-thread system-call filters: enforced, reported\n"
 	 "only, none (on)"},
+	{"--gdb", "tcp:PORT|unix:PATH", NULL, "gdb",
+	 "let gdb attach to the whole machine (tcp: 127.0.0.1)"},
 	{"--set", "KEY=VALUE", set_any, NULL,
 	 "override any configuration key, as in machine.cpus=4\n"
 	 "or drives[0].readonly=true; VALUE is JSON or text"},

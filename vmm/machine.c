@@ -225,6 +225,8 @@ int machine_create(const struct vm_config *cfg, struct event_loop *loop, struct 
 	if (!err)
 		err = load_guest(m);
 	if (!err)
+		err = gdbstub_create(m, cfg->gdb, &m->gdb);
+	if (!err)
 		err = make_sandboxes(m);
 	if (err) {
 		machine_destroy(m);
@@ -301,6 +303,7 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	vcpus_stop(m);
+	gdbstub_destroy(m->gdb, (unsigned)machine_exit_status(m));
 	for (unsigned i = m->n_devices; i--;)
 		m->device[i]->ops->destroy(m->device[i]);
 	for (unsigned i = 0; i < CONFIG_MAX_CPUS; i++)

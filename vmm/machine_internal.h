@@ -13,6 +13,7 @@
 #include "devices/gic.h"
 #include "devices/timer.h"
 #include "vmm/boot.h"
+#include "vmm/gdbstub.h"
 #include "vmm/machine.h"
 #include "vmm/mmio_bus.h"
 
@@ -60,6 +61,7 @@ struct vcpu {
 
 #define VCPU_REQ_STOP  BIT(0)
 #define VCPU_REQ_PAUSE BIT(1)
+#define VCPU_REQ_HOLD  BIT(2) /* gdb wants this one to stand still while others run */
 
 struct machine_timer_arg {
 	struct machine *m;
@@ -100,6 +102,7 @@ struct machine {
 	struct boot_images images;
 	struct boot_layout layout;
 
+	struct gdbstub *gdb;			     /* NULL: none */
 	struct sandbox *main_sandbox, *vcpu_sandbox; /* NULL: none */
 };
 

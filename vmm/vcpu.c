@@ -180,7 +180,8 @@ static bool vcpu_settle(struct vcpu *v)
 		u32 requests = atomic_load(&v->requests);
 
 		stop = requests & VCPU_REQ_STOP;
-		if (stop || (!(requests & VCPU_REQ_PAUSE) && v->power != VCPU_OFF))
+		if (stop ||
+		    (!(requests & (VCPU_REQ_PAUSE | VCPU_REQ_HOLD)) && v->power != VCPU_OFF))
 			break;
 		v->parked = true;
 		pthread_cond_broadcast(&v->cond);
@@ -202,11 +203,7 @@ static void vcpu_exit(struct vcpu *v, const struct dbt_exit *e)
 	case DBT_EXIT_WFI: vcpu_sleep(v); break;
 	case DBT_EXIT_HVC:
 	case DBT_EXIT_SMC: vcpu_firmware_call(v); break;
-	case DBT_EXIT_DEBUG:
-		error_report("cpu %u: debug exit, but no debugger is supported yet", v->index);
-		machine_request(v->m, MACHINE_HOST_ERROR, 0);
-		vcpu_power_off(v);
-		break;
+	case DBT_EXIT_DEBUG: gdbstub_debug_exit(v->m->gdb, v->index); break;
 	case DBT_EXIT_ERROR:
 		error_report("cpu %u: the translator cannot go on at pc %#llx: %s", v->index,
 			     (unsigned long long)e->data.error.pc, e->data.error.what);

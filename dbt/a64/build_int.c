@@ -351,7 +351,7 @@ static int extr(struct tr *tr, const struct a64_insn *in)
 
 static int helper_flagm(struct dbt_vcpu *cpu, u32 raw)
 {
-	u32 f = cpu_nzcv_get(cpu), n = f >> 3, z = f >> 2 & 1, c = f >> 1 & 1, v = f & 1, x, bit;
+	u32 f = cpu_nzcv_get(cpu), n, z = f >> 2 & 1, c = f >> 1 & 1, v = f & 1, x, bit;
 	struct a64_insn in;
 
 	a64_decode(raw, &in);

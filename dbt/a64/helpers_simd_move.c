@@ -95,11 +95,11 @@ int helper_simd_permute(struct dbt_vcpu *cpu, u32 raw)
 	unsigned part = raw >> 14 & 1;
 	u8 d[16] = {0};
 
-	if (lanes < 2)
+	if (!half)
 		return simd_undef(cpu);
 
 	for (unsigned i = 0; i < lanes; i++) {
-		const u8 *src = n;
+		const u8 *src;
 		unsigned j = 0;
 
 		switch (raw >> 12 & 3) {

@@ -173,6 +173,9 @@ static int dc_zva(struct dbt_vcpu *cpu, u32 raw)
 		a64_take_dabt(cpu, va, w.device ? FSC_ALIGN : FSC_EXT, true, cpu->pc);
 		return HELPER_JUMP;
 	}
+	if (unlikely(cpu->vm->watching) &&
+	    a64_take_watch(cpu, GVA(ALIGN_DOWN(va, 64ull)), 64, true, false))
+		return HELPER_JUMP;
 	zero_block(host);
 	return HELPER_NEXT;
 }

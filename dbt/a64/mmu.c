@@ -201,13 +201,13 @@ static int leaf_finish(struct dbt_vcpu *cpu, u64 desc, u64 va, enum access acc, 
 
 	if (base >> h->pa_bits)
 		return walk_fault(w, FSC_ADDR_SIZE, level);
-	if (!(desc & PTE_AF) && !(cpu->sys.tcr_el1 & TCR_HA))
+	if (!(desc & PTE_AF) && !(cpu->sys.tcr_el1 & TCR_HA) && !(flags & WALK_PEEK))
 		return walk_fault(w, FSC_ACCESS, level);
 	w->block = BIT(shift);
 	w->pa = base | (va & (w->block - 1));
 	leaf_attributes(cpu, desc, w);
 	leaf_permissions(cpu, desc, el, flags, w);
-	want = leaf_updated(cpu, desc, acc, el, flags, w);
+	want = flags & WALK_PEEK ? desc : leaf_updated(cpu, desc, acc, el, flags, w);
 	if (want != desc) {
 		if (!__atomic_compare_exchange_n(w->desc, &desc, want, false, __ATOMIC_ACQ_REL,
 						 __ATOMIC_RELAXED))

@@ -5,6 +5,8 @@
 #include <errno.h>
 
 #include "dbt/a64/regs.h"
+#include "dbt/hir.h"
+#include "dbt/vm.h"
 
 /* host_nzcv: AH of lahf in the high byte, seto in the low one; carry inverted. */
 #define HOST_SF BIT(15)
@@ -136,4 +138,16 @@ void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr)
 		mxcsr |= MXCSR_FTZ | MXCSR_DAZ;
 	cpu->guest_mxcsr = mxcsr;
 	load_mxcsr(cpu);
+}
+
+u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
+{
+	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
+
+	if (cpu->fpcr & FPCR_FZ) {
+		m |= TR_MODE_FZ;
+		if (cpu_fpsr_get(cpu) & FPSR_IXC)
+			m |= TR_MODE_IXC;
+	}
+	return m;
 }

@@ -161,7 +161,9 @@ void a64_take_cache_abort(struct dbt_vcpu *cpu, u64 far, u32 fsc);
 bool debug_eret_ss(const struct dbt_vcpu *cpu, u32 spsr);
 
 enum {
-	WALK_NO_PAN = 1,   /* PSTATE.PAN does not apply: cache maintenance, AT S1E1R/W */
+	WALK_NO_PAN = 1, /* PSTATE.PAN does not apply: cache maintenance, AT S1E1R/W */
+	WALK_PEEK =
+		4, /* a debugger looks: no descriptor changes, a clear access flag is no fault */
 	WALK_NO_DIRTY = 2, /* writable-clean counts as writable, the descriptor stays: AT */
 };
 int mmu_walk_flags(struct dbt_vcpu *cpu, gva_t va, enum access acc, unsigned el, unsigned flags,

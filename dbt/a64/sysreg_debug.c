@@ -3,6 +3,8 @@
 #include "dbt/a64/sysreg.h"
 #include "dbt/vm.h"
 
+static void debug_watch_changed(struct dbt_vcpu *cpu);
+
 int set_mdscr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 {
 	u64 old = cpu->sys.mdscr_el1;
@@ -22,6 +24,7 @@ int set_oslar(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 int set_dbg_point(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 {
 	set_plain(cpu, r, val);
+	debug_watch_changed(cpu);
 	return HELPER_JUMP;
 }
 
@@ -203,6 +206,22 @@ bool a64_debug_page(const struct dbt_vcpu *cpu, gva_t va, unsigned what)
 			if (wrp_range(cpu, i, &w) && w.first >> 12 <= page && page <= w.last >> 12)
 				return true;
 	return false;
+}
+
+/* Entries of watched pages go; fill() in dbt/run.c makes none while a vCPU watches them. */
+static void debug_watch_changed(struct dbt_vcpu *cpu)
+{
+	struct watched w;
+
+	for (unsigned i = 0; i < NUM_WRP; i++) {
+		if (!wrp_range(cpu, i, &w))
+			continue;
+		atomic_store(&cpu->vm->watching, true);
+		if (w.first >> 12 == w.last >> 12)
+			view_tlbi_va(cpu, GVA(w.first), 0, true);
+		else
+			view_tlbi_all(cpu);
+	}
 }
 
 /* ---- taking them ---- */

@@ -183,7 +183,7 @@ static void zero_branch(struct place *p, const struct hir *h)
 		struct xop rm = opnd_rm(p, &h->b);
 		unsigned n = (unsigned)h->c.imm;
 
-		if (n < 8 && (rm.reg < 0 || rm.reg != RSP)) {
+		if (n < 8 && rm.reg != RSP) {
 			x_test_i(a, 1, rm, 1 << n);
 		} else if (n < 32) {
 			x_test_i(a, 4, rm, (s32)(1u << n));

@@ -12,8 +12,10 @@
 
 /* The ten hottest registers of compiled code: x0-x5, x19-x21, SP. */
 const s8 regmap_host[32] = {
-	/* x0 */ RBX, RSI, RDI, R8, R9, R12, -1,  -1,  -1, -1, -1, -1, -1, -1, -1, -1,
-	/* x16 */ -1, -1,  -1,	R14, R10, R11, -1, -1, -1, -1, -1, -1, -1, -1, -1, R13 /* SP */,
+	/* x0 */ RBX, RSI, RDI, R8,  R9,  R12, -1, -1,
+	-1,	      -1,  -1,	-1,  -1,  -1,  -1, -1,
+	/* x16 */ -1, -1,  -1,	R14, R10, R11, -1, -1,
+	-1,	      -1,  -1,	-1,  -1,  -1,  -1, R13 /* SP */,
 };
 
 /*
@@ -95,7 +97,7 @@ static void emit_enter(struct dbt_vm *vm, struct xasm *a)
 	x_alu_i(a, 8, XSUB, xr(RSP), 8);
 	x_lea(a, 8, RBP, xm(RDI, CPU_BIAS));
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(c_sp)), RSP);
-	x_op(a, 4, 0x0fae, 3, xm(RBP, CPU_OFF(host_mxcsr)), 0); /* stmxcsr */
+	x_op(a, 4, 0x0fae, 3, xm(RBP, CPU_OFF(host_mxcsr)), 0);	 /* stmxcsr */
 	x_op(a, 4, 0x0fae, 2, xm(RBP, CPU_OFF(guest_mxcsr)), 0); /* ldmxcsr */
 	x_mov_mi(a, 1, xm(RBP, CPU_OFF(in_code)), 1);
 	x_mov_rr(a, 8, RAX, RSI);

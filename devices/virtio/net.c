@@ -179,7 +179,19 @@ static void net_received(void *opaque)
 		virtio_signal(&n->v, RX);
 }
 
+/* The cable is pulled, as far as the guest can see. */
+static void net_broken(void *opaque)
+{
+	struct net *n = opaque;
+	u16 status = 0;
+
+	n->link_up = false;
+	virtio_config_update(&n->v, offsetof(struct virtio_net_config, status), &status,
+			     sizeof(status));
+}
+
 static const struct net_client net_client = {
+	.broken = net_broken,
 	.receive = net_receive,
 	.received = net_received,
 	.writable = net_writable,
@@ -193,6 +205,8 @@ static void net_notify(struct virtio_dev *v, unsigned q)
 
 	if (q == TX) {
 		virtio_drain(v, q, tx_chain);
+		if (n->backend->ops->sent)
+			n->backend->ops->sent(n->backend);
 		return;
 	}
 	virtq_disable_kicks(&v->vq[RX]); /* until buffers run out */
@@ -223,13 +237,6 @@ static void net_reset(struct virtio_dev *v)
 	n->rx_starved = false;
 	if (n->backend->ops->set_features)
 		n->backend->ops->set_features(n->backend, 0);
-}
-
-static void net_wait(struct virtio_dev *v)
-{
-	struct net *n = to_net(v);
-
-	n->backend->ops->wait(n->backend, &v->worker);
 }
 
 static void net_destroy(struct virtio_dev *v)
@@ -294,7 +301,6 @@ int virtio_net_create(const struct virtio_net_params *p, const struct guest_mem 
 	n->backend = p->backend;
 	n->cls = net_class;
 	n->cls.role = n->backend->ops->role;
-	n->cls.wait = n->backend->ops->wait ? net_wait : NULL;
 	ret = virtio_init(&n->v, &n->cls, p->id, mem, irq, err);
 	if (!ret && (size > VIRTQ_MAX_SIZE || size & (size - 1) || size < 4)) {
 		*err = "queue size is not a power of two from 4 to 256";
@@ -308,9 +314,7 @@ int virtio_net_create(const struct virtio_net_params *p, const struct guest_mem 
 		fill_config(n, p, size);
 		n->backend->client = &net_client;
 		n->backend->opaque = n;
-		ret = n->backend->ops->attach(n->backend, &n->v.worker);
-		if (ret)
-			*err = "cannot watch the back end's descriptor";
+		ret = n->backend->ops->attach(n->backend, &n->v.worker, p->sandbox, err);
 	}
 	if (!ret)
 		ret = virtio_start(&n->v, p->sandbox, err);

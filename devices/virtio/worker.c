@@ -105,7 +105,8 @@ static bool worker_control(struct worker *w)
 static void worker_wait(struct worker *w)
 {
 	struct epoll_event ev[8];
-	int n = epoll_wait(w->epfd, ev, (int)ARRAY_SIZE(ev), w->ops->wait || !w->started ? 0 : -1);
+	int n = epoll_wait(w->epfd, ev, (int)ARRAY_SIZE(ev),
+			   w->ops->wait || w->threadless ? 0 : -1);
 
 	for (int i = 0; i < n && !worker_wanted(w); i++) {
 		struct worker_source *src = ev[i].data.ptr;
@@ -168,7 +169,8 @@ int worker_start(struct worker *w, const char *name, const struct sandbox_role *
 	char short_name[16] = "";
 	int ret;
 
-	if (worker_threadless)
+	w->threadless = worker_threadless;
+	if (w->threadless)
 		return 0;
 	ret = sandbox_prepare(role, name, mode, &w->sandbox, err);
 	if (ret)

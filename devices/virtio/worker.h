@@ -39,7 +39,8 @@ struct worker {
 	const struct worker_ops *ops;
 	void *opaque;
 	pthread_t thread;
-	bool started;
+	bool started;	 /* the creating thread's: there is a thread to talk to */
+	bool threadless; /* see worker_threadless */
 	int epfd;
 	struct worker_source wake; /* eventfd: kicks and control */
 	_Atomic u64 kicks;

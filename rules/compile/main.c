@@ -80,10 +80,11 @@ static int add_file(struct gen *g, const struct proofs *p, int f)
 		fputs(rs->errors, stderr);
 	for (int i = 0; i < rs->nrules; i++) {
 		if (!proofs_have(p, rs->rules[i]->hash) && !opt.unproven) {
-			fprintf(stderr,
-				"%s:%d: error: rule %s has no proof record: run 'make prove'\n",
-				opt.file[f], rs->rules[i]->loc.line, rs->rules[i]->name);
-			bad++;
+			if (bad++ < 5)
+				fprintf(stderr,
+					"%s:%d: error: rule %s has no proof record: run 'make "
+					"prove'\n",
+					opt.file[f], rs->rules[i]->loc.line, rs->rules[i]->name);
 			continue;
 		}
 		if (g->nrules == g->cap) {

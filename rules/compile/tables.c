@@ -29,6 +29,8 @@ static int cmp_rules(const void *pa, const void *pb)
 		return b->r->nguest - a->r->nguest;
 	if (a->r->cost != b->r->cost)
 		return a->r->cost - b->r->cost;
+	if (a->r->special != b->r->special)
+		return b->r->special - a->r->special;
 	return a->id - b->id;
 }
 

@@ -166,6 +166,32 @@ static void check_restart(struct ruleset *rs, struct rule *r)
 	}
 }
 
+/* Of the members of a class, the dearest: a special rule for one of them then comes first. */
+static int worst_cost(const struct rule *r, const struct hinsn *h)
+{
+	int worst = hop_cost(hinsn_op(r, h));
+
+	if (h->op >= 0 || h->cls_var < 0)
+		return worst;
+	for (int i = 0; i < r->vars[h->cls_var].cls->nrows; i++) {
+		int c = hop_cost(r->vars[h->cls_var].cls->cell[i][h->col].op);
+
+		worst = c > worst ? c : worst;
+	}
+	return worst;
+}
+
+/* How much a rule fixes: at equal cost the more special one is tried first. */
+static int specificity(const struct rule *r)
+{
+	int n = 0;
+
+	for (int k = 0; k < r->nguest; k++)
+		for (int f = 0; f < F_NUM; f++)
+			n += 2 * (r->guest[k].f[f].kind == GV_CONST);
+	return n + r->nwhen;
+}
+
 static void check_host(struct ruleset *rs, struct rule *r)
 {
 	int cost = 0;
@@ -179,10 +205,11 @@ static void check_host(struct ruleset *rs, struct rule *r)
 			ruleset_error(rs, h->loc, "a branch must be the last operation");
 		if (h->wsel == WS_R && !r->uses_r)
 			ruleset_error(rs, h->loc, "R needs an R operand on the guest side");
-		cost += hop_cost(op);
+		cost += worst_cost(r, h);
 	}
 	if (!r->cost)
 		r->cost = cost;
+	r->special = specificity(r);
 }
 
 void rule_check(struct ruleset *rs, struct rule *r)

@@ -126,6 +126,21 @@ bool gop_writes_flags(int op)
 	return gop_flag(op, "wf");
 }
 
+bool gop_only_64(int op)
+{
+	switch (op) {
+	case A64_SMADDL:
+	case A64_SMSUBL:
+	case A64_UMADDL:
+	case A64_UMSUBL:
+	case A64_SMULH:
+	case A64_UMULH:
+	case A64_REV32:
+	case A64_LDPSW: return true;
+	default: return false;
+	}
+}
+
 bool gop_is_mem(int op)
 {
 	return gop_flag(op, "ld") || gop_flag(op, "st");
@@ -149,7 +164,7 @@ enum { HF_SETF = 1, HF_RF = 2, HF_MEM = 4, HF_CTL = 8 };
 static const struct {
 	u8 flags, cost;
 } hprops[HIR_NUM_OPS] = {
-	[HIR_MOV] = {0, 6},
+	[HIR_MOV] = {0, 8},
 	[HIR_ADD] = {HF_SETF, 10},
 	[HIR_SUB] = {HF_SETF, 10},
 	[HIR_AND] = {HF_SETF, 10},

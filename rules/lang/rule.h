@@ -179,6 +179,7 @@ struct rule {
 	struct param param[RULE_MAX_PARAMS];
 	struct expr *when[RULE_MAX_WHEN];
 	int cost;	 /* explicit, else computed by the checker */
+	int special;	 /* the higher, the less it matches */
 	bool uses_r;	 /* the rule has a width R */
 	bool flags_dead; /* applies only where NZCV is dead afterwards */
 	char *from;	 /* provenance, or NULL */
@@ -226,6 +227,7 @@ int gop_reg_class(int op, enum gfield f);
 bool gop_reads_flags(int op);
 bool gop_writes_flags(int op);
 bool gop_is_mem(int op);
+bool gop_only_64(int op); /* has no 32-bit form */
 
 /* Host op by mnemonic, "adds" gives HIR_ADD with *setf; -1 unknown. */
 int hop_find(const char *mn, u8 *setf);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From one observed pair to a rule as general as tests allow: immediates become parameters with
- * expressions for the host's, then condition, memory type and width; registers must be distinct only
- * where a test says so.
+ * expressions for the host's, then condition, memory type and width; registers must be distinct
+ * only where a test says so.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,10 @@
 
 /* The classes of the base rules that a learned op may be widened to; rows as in rules/base. */
 const char *const learn_classes =
+
 	"class l_addsub_i h\n\tADD_imm add\n\tSUB_imm sub\n\n"
 	"class l_logic_i h\n\tAND_imm and\n\tORR_imm or\n\tEOR_imm xor\n\n"
+	/* the widest first */
 	"class l_alu h\n\tADD_shift add\n\tSUB_shift sub\n\tAND_shift and\n\tBIC_shift bic\n"
 	"\tORR_shift or\n\tORN_shift orn\n\tEOR_shift xor\n\tEON_shift eon\n\n"
 	"class l_logic h\n\tAND_shift and\n\tORR_shift or\n\tEOR_shift xor\n\n"
@@ -170,7 +172,80 @@ static void generalise_rest(const struct pairtext *t, struct choice *c)
 		*c = x;
 }
 
-/* Names in conditions follow the width letter: R works for any. */
+static bool gain(const struct pairtext *t, const struct choice *c)
+{
+	char text[2048];
+	struct ruleset *rs;
+	bool r;
+
+	if (!text_write(t, c, "x", text, sizeof(text)))
+		return false;
+	rs = parse_with_classes(text);
+	r = rs && rs->rules[0]->cost < t->g->cost;
+	ruleset_free(rs);
+	return r;
+}
+
+/* ---- opcode classes ---- */
+
+/* Replaces the only operation `host` of the host side by the class's column; false when it is not
+ * one. */
+static bool put_column(const char *hostside, const char *host, char *buf, size_t cap)
+{
+	const char *at = NULL;
+	size_t n = strlen(host);
+
+	for (const char *p = hostside; (p = strstr(p, host)); p += n)
+		if (p[-1] == ' ' && p[n] == '.') {
+			if (at)
+				return false;
+			at = p;
+		}
+	if (!at)
+		return false;
+	snprintf(buf, cap, "%.*s<op.h>%s", (int)(at - hostside), hostside, at + n);
+	return true;
+}
+
+static bool try_class(const struct opclass *c, struct learned *l)
+{
+	for (int row = 0; row < c->nrows; row++) {
+		const char *op = gop_name(c->guest[row]), *host = hop_name(c->cell[row][0].op);
+		char *g = strstr(l->text, op), *h = strstr(l->text, "host "), text[2200],
+		     side[1200];
+		struct ruleset *rs;
+		size_t n = strlen(op);
+
+		if (!g || !h || g > h || g[n] != ' ' || g[-1] != ' ' || strstr(g + n, op) ||
+		    !put_column(h, host, side, sizeof(side)))
+			continue;
+		snprintf(text, sizeof(text), "rule x\nfor    <op> in %s\n%.*s<op>%.*s%s", c->name,
+			 (int)(g - strchr(l->text, '\n') - 1), strchr(l->text, '\n') + 1,
+			 (int)(h - g - (long)n), g + n, side);
+		rs = parse_with_classes(text);
+		if (!rs)
+			continue;
+		if (rule_survives(rs->rules[0], 150, 5) && strlen(text) < sizeof(l->text)) {
+			strcpy(l->text, text);
+			strcpy(l->hash, rs->rules[0]->hash);
+			ruleset_free(rs);
+			return true;
+		}
+		ruleset_free(rs);
+	}
+	return false;
+}
+
+void widen_op(struct learned *l)
+{
+	struct ruleset *rs = ruleset_parse("classes", learn_classes, strlen(learn_classes));
+
+	for (int i = 0; rs && i < rs->nclasses; i++)
+		if (try_class(rs->classes[i], l))
+			break;
+	ruleset_free(rs);
+}
+
 bool generalise(struct pairtext *t, struct learned *out)
 {
 	struct choice c;
@@ -189,6 +264,8 @@ bool generalise(struct pairtext *t, struct learned *out)
 		if (!base_choice(t, &c))
 			return false;
 	}
+	if (!gain(t, &c))
+		return true; /* right, but no better than the base rules: not worth the search */
 	generalise_imms(t, &c);
 	generalise_rest(t, &c);
 	if (!text_write(t, &c, "x", out->text, sizeof(out->text)))

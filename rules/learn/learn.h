@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The learner: pairs A64 and x86-64 code compiled from the same source line, turns the x86 side into HIR,
- * finds out which registers correspond, writes the pair as a rule, generalises and proves it.
- * The x86 side is a hint only: what is tested and proven is the HIR made from it.
+ * The learner: pairs A64 and x86-64 code compiled from the same source line, turns the x86 side
+ * into HIR, finds out which registers correspond, writes the pair as a rule, generalises and proves
+ * it. The x86 side is a hint only: what is tested and proven is the HIR made from it.
  */
 #ifndef ARMATURE_RULES_LEARN_H
 #define ARMATURE_RULES_LEARN_H
@@ -53,8 +53,8 @@ struct guestseq {
 	int n;
 	struct a64_insn insn[MAX_GUEST_SEQ];
 	int nhir;
-	struct hir hir[64]; /* by the base rules */
-	int cost;	    /* of that */
+	struct hir hir[64];   /* by the base rules */
+	int cost;	      /* of that */
 	u32 live_in, written; /* registers, bit 31 = SP */
 	bool writes_flags, reads_flags;
 	int naccess;
@@ -66,10 +66,10 @@ int hir_cost(const struct hir *h, int n);
 
 /* ---- match.c: which registers correspond ---- */
 struct mapping {
-	s8 in[16];  /* host register -> guest register it starts as, -1 */
-	s8 out[32]; /* guest register -> host register holding its final value, -1 */
+	s8 in[16];   /* host register -> guest register it starts as, -1 */
+	s8 out[32];  /* guest register -> host register holding its final value, -1 */
 	u32 missing; /* guest registers written whose value the host does not have */
-	bool flags; /* NZCV agree */
+	bool flags;  /* NZCV agree */
 };
 bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapping *m);
 
@@ -82,11 +82,11 @@ struct slot {
 	char name[8];
 	bool param;
 };
-struct choice { /* what is a parameter */
-	bool r;	   /* width R */
-	bool mem;  /* memory type <z> */
-	bool cond; /* condition <c> */
-	u32 const_slots; /* guest immediates kept as numbers */
+struct choice {		   /* what is a parameter */
+	bool r;		   /* width R */
+	bool mem;	   /* memory type <z> */
+	bool cond;	   /* condition <c> */
+	u32 const_slots;   /* guest immediates kept as numbers */
 	s8 expr[MAX_IMMS]; /* host immediate k: candidate expression, -1 = number */
 	char when[256];
 	int npairs; /* registers that must be distinct */
@@ -121,8 +121,13 @@ struct learned {
 	int nguest, cost, base_cost;
 	char hash[65];
 };
-/* Generalises and tests; false when nothing holds. Fills text and cost; the proof comes later. */
+/*
+ * Tests and generalises; false when nothing holds. Fills text and cost, the proof comes later; text
+ * stays empty when the rule is right but gains nothing.
+ */
 bool generalise(struct pairtext *t, struct learned *out);
+/* Widens one op of the rule to its class where all members stand the tests. */
+void widen_op(struct learned *l);
 /* Parses `text` with the standard classes in front; NULL when it is not a valid rule. */
 struct ruleset *parse_with_classes(const char *text);
 /* Quick refutation on random numbers against the base rules. */

@@ -2,9 +2,9 @@
 /*
  * rules-learn -j N -o FILE [--max N] LIST
  *
- * LIST has lines "PACKAGE A64-EXECUTABLE X86-EXECUTABLE". Pairs code by source line, learns, writes the
- * candidates that stood the tests to FILE, most frequent first; rules-prove does the rest. Statistics on
- * stdout. The same list gives the same file.
+ * LIST has lines "PACKAGE A64-EXECUTABLE X86-EXECUTABLE". Pairs code by source line, learns, writes
+ * the candidates that stood the tests to FILE, most frequent first; rules-prove does the rest.
+ * Statistics on stdout. The same list gives the same file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,12 @@
 
 #include "rules/learn/learn.h"
 
-#define MAX_RUN	    16 /* instructions of a line that are looked at */
+#define MAX_RUN	     16 /* instructions of a line that are looked at */
 #define MAX_HOST_SEQ 6
-#define SEEN_BITS   22
+#define SEEN_BITS    22
 
 struct stats {
-	u64 functions, runs, windows, candidates, mapped, accepted;
+	u64 functions, runs, windows, candidates, mapped, accepted, gains;
 	u64 host_rejected, guest_rejected;
 };
 
@@ -102,7 +102,8 @@ static int add_rule(struct worker *w, const struct learned *l)
 	}
 	w->rule[w->n] = *l;
 	w->rule[w->n].count = 1;
-	snprintf(w->rule[w->n].from, sizeof(w->rule[0].from), "%s %s:%u", w->package, w->src, w->line);
+	snprintf(w->rule[w->n].from, sizeof(w->rule[0].from), "%s %s:%u", w->package, w->src,
+		 w->line);
 	return w->n++;
 }
 
@@ -125,15 +126,17 @@ static bool ends_block(const struct hir *h, int n)
 }
 
 /*
- * Every instruction of the guest sequence must serve what the host has too: a register, the flags, an
- * access, the branch. Else the pair says no more than that a dead register need not be computed.
+ * Every instruction of the guest sequence must serve what the host has too: a register, the flags,
+ * an access, the branch. Else the pair says no more than that a dead register need not be computed.
  */
 static bool worthwhile(const struct guestseq *g, const struct mapping *m)
 {
 	u32 live = g->written & ~m->missing, temps = 0;
 	bool flags = g->writes_flags && m->flags;
 
-	if (__builtin_popcount(m->missing) > 1)
+	/* A register is dead for certain only where the block writes it again before anything that
+	 * may fault: too seldom to learn rules for. */
+	if (m->missing)
 		return false;
 	for (int i = g->nhir; i-- > 0;) {
 		const struct hir *h = &g->hir[i];
@@ -188,6 +191,9 @@ static void learn_pair(struct worker *w, const struct gwin *g, const struct hwin
 	if (!generalise(&t, &l))
 		return;
 	w->st.accepted++;
+	if (!l.text[0])
+		return;
+	w->st.gains++;
 	w->seen_rule[slot] = (u32)add_rule(w, &l) + 1;
 }
 
@@ -225,8 +231,8 @@ static void host_window(struct worker *w, const struct insn_line *in, int n, str
 	}
 }
 
-static void learn_run(struct worker *w, const struct insn_line *gi, int gn, const struct insn_line *hi,
-		      int hn)
+static void learn_run(struct worker *w, const struct insn_line *gi, int gn,
+		      const struct insn_line *hi, int hn)
 {
 	static struct gwin g;
 	static struct hwin host[MAX_RUN * MAX_HOST_SEQ];
@@ -248,9 +254,8 @@ static void learn_run(struct worker *w, const struct insn_line *gi, int gn, cons
 			if (!g.ok)
 				break;
 			for (int k = 0; k < nh; k++)
-				if (host[k].h.n <= l + 2 &&
-				    ends_block(host[k].h.op, host[k].h.n) ==
-					    ends_block(g.g.hir, g.g.nhir))
+				if (host[k].h.n <= l + 2 && ends_block(host[k].h.op, host[k].h.n) ==
+								    ends_block(g.g.hir, g.g.nhir))
 					learn_pair(w, &g, &host[k]);
 		}
 }
@@ -277,7 +282,8 @@ static void learn_function(struct worker *w, const struct func *g, const struct 
 		if (!w->line)
 			continue;
 		for (int j = 0; j < h->n && pairs < 4; j += run_length(h, j)) {
-			if (h->insn[j].line != g->insn[i].line || h->insn[j].file != g->insn[i].file)
+			if (h->insn[j].line != g->insn[i].line ||
+			    h->insn[j].file != g->insn[i].file)
 				continue;
 			learn_run(w, &g->insn[i], gn, &h->insn[j], run_length(h, j));
 			pairs++;
@@ -320,7 +326,8 @@ static void worker_run(const char *list, int n, int jobs, FILE *out)
 		if (k++ % jobs == n && sscanf(line, "%127s %399s %399s", pkg, a64, x86) == 3) {
 			learn_objects(&w, pkg, a64, x86);
 			if (isatty(2))
-				fprintf(stderr, "\r%d pairs of objects, worker %d: %d rules  ", k, n, w.n);
+				fprintf(stderr, "\r%d pairs of objects, worker %d: %d rules  ", k,
+					n, w.n);
 		}
 	fwrite(&w.st, sizeof(w.st), 1, out);
 	fwrite(w.rule, sizeof(*w.rule), (size_t)w.n, out);
@@ -377,6 +384,27 @@ static bool pays(const struct learned *l)
 	return l->cost < l->base_cost;
 }
 
+/* Opcode classes, after which some rules are one. */
+static void widen_all(struct worker *all)
+{
+	int n = 0;
+
+	for (int i = 0; i < all->n; i++) {
+		struct learned *l = &all->rule[i];
+		int k;
+
+		widen_op(l);
+		for (k = 0; k < n; k++)
+			if (!strcmp(all->rule[k].hash, l->hash))
+				break;
+		if (k < n)
+			all->rule[k].count += l->count;
+		else
+			all->rule[n++] = *l;
+	}
+	all->n = n;
+}
+
 static int write_rules(const struct worker *all, const char *path, int max, int *paying)
 {
 	FILE *f = fopen(path, "w");
@@ -385,8 +413,10 @@ static int write_rules(const struct worker *all, const char *path, int max, int 
 	*paying = 0;
 	if (!f)
 		return -1;
-	fprintf(f, "// Learned by rules/learn; do not edit. from: package, file and line of the first\n"
-		   "// occurrence, then how often the pair was seen in the corpus.\n\n%s",
+	fprintf(f,
+		"// Learned by rules/learn; do not edit. from: package, file and line of the "
+		"first\n"
+		"// occurrence, then how often the pair was seen in the corpus.\n\n%s",
 		learn_classes);
 	for (int i = 0; i < all->n; i++) {
 		const struct learned *l = &all->rule[i];
@@ -406,7 +436,7 @@ static int write_rules(const struct worker *all, const char *path, int max, int 
 int main(int argc, char **argv)
 {
 	const char *out = NULL, *list = NULL;
-	int jobs = 2, max = 4000, n, paying;
+	int jobs = 2, max = 4000, n, paying, before;
 	struct worker all = {.n = 0};
 	FILE *tmp[64];
 
@@ -438,15 +468,23 @@ int main(int argc, char **argv)
 			merge(&all, tmp[i]);
 	if (all.n)
 		qsort(all.rule, (size_t)all.n, sizeof(*all.rule), by_count);
+	before = all.n;
+	widen_all(&all);
+	if (all.n)
+		qsort(all.rule, (size_t)all.n, sizeof(*all.rule), by_count);
 	n = write_rules(&all, out, max, &paying);
 	printf("%llu functions, %llu line pairs, %llu pairs of sequences, %llu different with like "
 	       "accesses\n"
-	       "rejected: %llu guest sequences (outside the language), %llu host sequences (outside HIR)\n"
-	       "%llu with corresponding registers, %llu stood the tests, %d rules after "
-	       "generalisation, %d pay, %d written\n",
+	       "rejected: %llu guest sequences (outside the language), %llu host sequences "
+	       "(outside HIR)\n"
+	       "%llu with corresponding registers, %llu right on random numbers, %llu of them "
+	       "better "
+	       "than the base rules: %d rules with parameters, %d with opcode classes, %d pay, %d "
+	       "written\n",
 	       (unsigned long long)all.st.functions, (unsigned long long)all.st.runs,
 	       (unsigned long long)all.st.windows, (unsigned long long)all.st.candidates,
 	       (unsigned long long)all.st.guest_rejected, (unsigned long long)all.st.host_rejected,
-	       (unsigned long long)all.st.mapped, (unsigned long long)all.st.accepted, all.n, paying, n);
+	       (unsigned long long)all.st.mapped, (unsigned long long)all.st.accepted,
+	       (unsigned long long)all.st.gains, before, all.n, paying, n);
 	return n < 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which host register holds which guest register: tried out on random numbers, all assignments of the
- * registers read first, most of which fail in the first round.
+ * Which host register holds which guest register: tried out on random numbers, all assignments of
+ * the registers read first, most of which fail in the first round.
  */
 #include <string.h>
 
@@ -117,8 +117,8 @@ static bool try_inputs(struct trial *t, struct mapping *m, const struct io *io)
 	return t->g->naccess || m->missing != t->g->written || t->taken_diff + t->taken_same > 0;
 }
 
-static bool permute(struct trial *t, struct mapping *m, const struct io *io, const u8 *guest, int ng,
-		    int i, u32 used)
+static bool permute(struct trial *t, struct mapping *m, const struct io *io, const u8 *guest,
+		    int ng, int i, u32 used)
 {
 	if (i == io->n)
 		return try_inputs(t, m, io);

@@ -17,7 +17,7 @@ struct lines {
 		u64 addr;
 		u32 line, file;
 		const char *name;
-	} *row;
+	} * row;
 };
 
 static u32 name_hash(const char *s)
@@ -80,8 +80,7 @@ static const struct row *line_at(const struct lines *l, u64 addr)
 	return lo ? &l->row[lo - 1] : NULL;
 }
 
-static void cut(struct func *f, const u8 *code, u64 addr, u64 size, bool x86,
-		const struct lines *l)
+static void cut(struct func *f, const u8 *code, u64 addr, u64 size, bool x86, const struct lines *l)
 {
 	ZydisDecoder dec;
 	int cap = 0;

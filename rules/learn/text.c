@@ -48,10 +48,10 @@ static void put_reg(struct out *o, struct names *nm, const struct choice *c, int
 
 static s64 slot_value(const struct a64_insn *in, char field)
 {
-	return field == 'i' ? in->imm :
-	       field == 'r' ? in->immr :
-	       field == 's' ? in->imms :
-			      in->amount;
+	return field == 'i'   ? in->imm
+	       : field == 'r' ? in->immr
+	       : field == 's' ? in->imms
+			      : in->amount;
 }
 
 static void add_slot(struct pairtext *t, int k, char field)
@@ -76,8 +76,7 @@ static void guest_slots(struct pairtext *t)
 		const struct a64_insn *in = &t->g->insn[k];
 		const char *shape = gop_shape(in->op);
 
-		if (shape_has(shape, 'i') ||
-		    (shape_has(shape, '@') && in->amode != A64_AM_REG))
+		if (shape_has(shape, 'i') || (shape_has(shape, '@') && in->amode != A64_AM_REG))
 			add_slot(t, k, 'i');
 		if (shape_has(shape, 'r'))
 			add_slot(t, k, 'r');
@@ -204,11 +203,11 @@ struct value {
 
 struct hostform {
 	int nops;
-	int op[MAX_HOST_HIR];	   /* operations that stay, in order */
+	int op[MAX_HOST_HIR]; /* operations that stay, in order */
 	struct value in[MAX_HOST_HIR][3];
 	int last_use[MAX_HOST_HIR];
-	int final[32];		   /* guest register -> value (operation), -1 */
-	int final_live[32];	   /* ... or the live-in it is a copy of, -1 */
+	int final[32];	    /* guest register -> value (operation), -1 */
+	int final_live[32]; /* ... or the live-in it is a copy of, -1 */
 };
 
 static bool make_form(const struct pairtext *t, struct hostform *f)
@@ -288,7 +287,8 @@ static void drop_unused(const struct pairtext *t, struct hostform *f)
 }
 
 struct place_val {
-	char text[MAX_HOST_HIR][8]; /* register or temporary, without width letter for temporaries */
+	char text[MAX_HOST_HIR]
+		 [8]; /* register or temporary, without width letter for temporaries */
 	bool temp[MAX_HOST_HIR];
 };
 
@@ -333,8 +333,7 @@ static bool place_values(const struct pairtext *t, const struct hostform *f, str
 			continue;
 		for (int r = 0; r < 32; r++)
 			if (f->final[r] == i && !pv->text[i][0] && writable_now(t, f, i, r))
-				snprintf(pv->text[i], sizeof(pv->text[i]), "%c",
-					 reg_name(nm, r));
+				snprintf(pv->text[i], sizeof(pv->text[i]), "%c", reg_name(nm, r));
 		if (pv->text[i][0])
 			continue;
 		for (int r = 0; r < 32; r++)
@@ -642,8 +641,7 @@ bool text_write(const struct pairtext *t, const struct choice *c, const char *na
 	put_when(&o, t, c, &nm);
 	setf_op = t->setf_last ? last_producer(t, &f) : -1;
 	for (int k = 0; k < f.nops; k++) {
-		put_host(&x, f.op[k], first,
-			 f.op[k] == setf_op || t->h->op[f.op[k]].setf);
+		put_host(&x, f.op[k], first, f.op[k] == setf_op || t->h->op[f.op[k]].setf);
 		first = false;
 	}
 	/* Values that could not go to their register at once. */
@@ -683,11 +681,11 @@ static s64 low_mask(s64 n)
 	return n <= 0 ? 0 : n >= 64 ? -1 : (s64)(~0ull >> (64 - n));
 }
 
-#define FORM(name, expr)                                                                           \
-	static s64 name(s64 a, s64 b, unsigned width)                                              \
-	{                                                                                          \
-		(void)a, (void)b, (void)width;                                                     \
-		return (s64)(expr);                                                                \
+#define FORM(name, expr)                              \
+	static s64 name(s64 a, s64 b, unsigned width) \
+	{                                             \
+		(void)a, (void)b, (void)width;        \
+		return (s64)(expr);                   \
 	}
 FORM(v_same, a)
 FORM(v_simm, width == 32 ? (s32)a : a)
@@ -709,8 +707,10 @@ FORM(v_shl, (u64)a << (b & 63))
 FORM(v_four, (u64)a + 4)
 FORM(v_eight, (u64)a + 8)
 FORM(v_log2, a ? 63 - __builtin_clzll((u64)a) : 0)
-FORM(v_mul, (u64)a * (u64)b)
+FORM(v_mul, (u64)a *(u64)b)
 FORM(v_restadd, width - (u64)a + (u64)b)
+FORM(v_sxor, (s32)(a | b))
+FORM(v_negsum, 0 - ((u64)a + (u64)b))
 FORM(v_down, (u64)low_mask(a + 1) >> (b & 63))
 
 static const struct form forms[] = {
@@ -736,6 +736,8 @@ static const struct form forms[] = {
 	{"log2(%s)", 1, v_log2},
 	{"%s * %s", 2, v_mul},
 	{"width - %s + %s", 2, v_restadd},
+	{"sx32(%s | %s)", 2, v_sxor},
+	{"-(%s + %s)", 2, v_negsum},
 	{"lsr(mask(%s + 1), %s)", 2, v_down},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86-64 to HIR, for the learner. Not exact where it need not be (partial registers count as whole ones):
- * the result is a proposal that has to stand a proof of its own.
+ * x86-64 to HIR, for the learner. Not exact where it need not be (partial registers count as whole
+ * ones): the result is a proposal that has to stand a proof of its own.
  */
 #include <Zydis/Zydis.h>
 #include <string.h>
@@ -268,8 +268,12 @@ static int extend(struct xctx *c, bool sign)
 		h->w = (u8)c->w;
 		return 0;
 	}
-	emit(c, (bits == 8 ? HIR_ZX8 : bits == 16 ? HIR_ZX16 : HIR_ZX32) + (sign ? 3 : 0), c->w, d,
-	     s, hnone());
+	emit(c,
+	     (bits == 8	   ? HIR_ZX8
+	      : bits == 16 ? HIR_ZX16
+			   : HIR_ZX32) +
+		     (sign ? 3 : 0),
+	     c->w, d, s, hnone());
 	return 0;
 }
 
@@ -431,8 +435,8 @@ static int by_category(struct xctx *c)
 {
 	switch (c->i->meta.category) {
 	case ZYDIS_CATEGORY_COND_BR:
-		if (c->i->mnemonic == ZYDIS_MNEMONIC_JRCXZ || c->i->mnemonic == ZYDIS_MNEMONIC_JECXZ ||
-		    c->i->mnemonic == ZYDIS_MNEMONIC_LOOP)
+		if (c->i->mnemonic == ZYDIS_MNEMONIC_JRCXZ ||
+		    c->i->mnemonic == ZYDIS_MNEMONIC_JECXZ || c->i->mnemonic == ZYDIS_MNEMONIC_LOOP)
 			return -1;
 		return branch(c, cc_of(c), 0);
 	case ZYDIS_CATEGORY_CMOV: return conditional_move(c);
@@ -484,9 +488,7 @@ static int translate(struct xctx *c)
 		emit(c, HIR_CLZ, c->w, d, s, hnone());
 		return 0;
 	}
-	case ZYDIS_MNEMONIC_CDQE:
-		emit(c, HIR_SX32, 8, reg(0), reg(0), hnone());
-		return 0;
+	case ZYDIS_MNEMONIC_CDQE: emit(c, HIR_SX32, 8, reg(0), reg(0), hnone()); return 0;
 	case ZYDIS_MNEMONIC_JMP:
 		if (p[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
 			return -1;

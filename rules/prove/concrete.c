@@ -37,6 +37,13 @@ void conc_state_random(struct conc_state *st, u64 *seed)
 	memset(st, 0, sizeof(*st));
 	for (int i = 0; i < 32; i++)
 		st->x[i] = conc_operand(seed);
+	/* Equal and neighbouring values, which comparisons care for. */
+	if ((f >> 16 & 3) == 0)
+		for (int i = 0; i < 32; i++)
+			st->x[i] = st->x[i & 1] + (conc_random(seed) % 8 == 0);
+	if ((f >> 16 & 3) == 1)
+		for (int i = 0; i < 32; i++)
+			st->x[i] = conc_random(seed) % 4;
 	st->n = f & 1;
 	st->z = f >> 1 & 1;
 	st->c = f >> 2 & 1;

@@ -76,7 +76,8 @@ static bool instance_ok(const struct rule *r, const struct instance *in)
 			    : g->f[F_SHIFT].kind == GV_CONST ? g->f[F_SHIFT].v
 							     : 0;
 
-		if (!instance_width(r, in, k))
+		if (!instance_width(r, in, k) ||
+		    (instance_width(r, in, k) == 32 && gop_only_64(op)))
 			return false;
 		if (shift == A64_ROR && (op == A64_ADD_shift || op == A64_ADDS_shift ||
 					 op == A64_SUB_shift || op == A64_SUBS_shift))

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules-prove [-j N] [--all] [--only NAME] [--model FILE]... --records DIR FILE...
+ * rules-prove [-j N] [--all] [--only NAME] [--model FILE]... [--keep OUT] --records DIR FILE...
  *
  * Proves the rules of each file that have no record yet (or all) and writes DIR/NAME.proofs. Exit
- * status 0 when every rule is proven.
+ * status 0 when every rule is proven. With --keep, the file's text without the rules that are not
+ * goes to OUT: what becomes of the learner's candidates.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 static struct {
 	int jobs;
 	bool all;
-	const char *only, *records;
+	const char *only, *records, *keep;
 	const char *model[64], *file[512];
 	int nmodel, nfiles;
 } opt = {.jobs = 1};
@@ -35,6 +36,8 @@ static int parse_args(int argc, char **argv)
 			opt.all = true;
 		else if (!strcmp(a, "--only") && i + 1 < argc)
 			opt.only = argv[++i];
+		else if (!strcmp(a, "--keep") && i + 1 < argc)
+			opt.keep = argv[++i];
 		else if (!strcmp(a, "--records") && i + 1 < argc)
 			opt.records = argv[++i];
 		else if (!strcmp(a, "--model") && i + 1 < argc)
@@ -115,11 +118,41 @@ static void record_path(const char *file, char *buf, size_t cap)
 	snprintf(buf, cap, "%s/%.*s.proofs", opt.records, (int)strcspn(base, "."), base);
 }
 
+static bool proved(const struct records *old, const struct records *new, const struct rule *r)
+{
+	const struct record *rec = records_find(new, r->hash);
+
+	if (!rec)
+		rec = records_find(old, r->hash);
+	return rec && !strcmp(rec->result, "proved");
+}
+
+/* Copies the file, leaving out the lines of rules that are not proven. */
+static int keep_proved(const char *file, const struct ruleset *rs, const struct records *old,
+		       const struct records *new)
+{
+	FILE *in = fopen(file, "r"), *out = fopen(opt.keep, "w");
+	char line[4096];
+	bool keep = true;
+
+	if (!in || !out)
+		return -1;
+	for (int no = 1, next = 0; fgets(line, sizeof(line), in); no++) {
+		if (next < rs->nrules && rs->rules[next]->loc.line == no)
+			keep = proved(old, new, rs->rules[next++]);
+		if (keep)
+			fputs(line, out);
+	}
+	fclose(in);
+	return fclose(out);
+}
+
 /* Returns how many rules are not proven. */
 static int prove_file(const char *file, const char *model, int *nrules, double *seconds)
 {
 	struct ruleset *rs = ruleset_load(file);
 	struct records old = {0}, new = {0};
+	const struct record *rec;
 	char path[4096];
 	int bad = 0;
 
@@ -132,18 +165,20 @@ static int prove_file(const char *file, const char *model, int *nrules, double *
 	records_read(&old, path, model);
 	run_workers(rs, &old, &new);
 	for (int i = 0; i < rs->nrules; i++) {
-		const struct record *rec = records_find(&new, rs->rules[i]->hash);
-
+		if (!proved(&old, &new, rs->rules[i])) {
+			bad++;
+			continue;
+		}
+		rec = records_find(&new, rs->rules[i]->hash);
 		if (!rec)
 			rec = records_find(&old, rs->rules[i]->hash);
-		if (!rec || strcmp(rec->result, "proved"))
-			bad++;
-		else
-			*seconds += rec->ms / 1000.0;
+		*seconds += rec->ms / 1000.0;
 	}
 	*nrules += rs->nrules;
 	if (records_write(path, model, rs, &old, &new))
 		fprintf(stderr, "rules-prove: cannot write %s\n", path);
+	if (opt.keep && keep_proved(file, rs, &old, &new))
+		fprintf(stderr, "rules-prove: cannot write %s\n", opt.keep);
 	records_free(&old);
 	records_free(&new);
 	ruleset_free(rs);

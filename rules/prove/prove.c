@@ -7,6 +7,7 @@
 #include "rules/prove/prove.h"
 
 #include <inttypes.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -692,6 +693,15 @@ static void judge(struct pctx *c)
 	}
 }
 
+/* A term the solver refuses, such as operands of different width: the rule is outside the model. */
+static jmp_buf z3_failed;
+
+static void on_z3_error(Z3_context z, Z3_error_code e)
+{
+	(void)z, (void)e;
+	longjmp(z3_failed, 1);
+}
+
 static bool prove_instance(void *arg, const struct instance *in)
 {
 	struct pctx *c = arg;
@@ -703,6 +713,12 @@ static bool prove_instance(void *arg, const struct instance *in)
 	c->nob = 0;
 	c->z = Z3_mk_context(cfg);
 	Z3_del_config(cfg);
+	Z3_set_error_handler(c->z, on_z3_error);
+	if (setjmp(z3_failed)) {
+		c->out->verdict = V_INVALID;
+		say(c->out, "  the sides do not fit the semantic model\n");
+		return false; /* the context is lost, with what it holds */
+	}
 	c->solver = Z3_mk_solver_for_logic(c->z, Z3_mk_string_symbol(c->z, "QF_BV"));
 	Z3_solver_inc_ref(c->z, c->solver);
 	params = Z3_mk_params(c->z);

@@ -146,6 +146,17 @@ for _kernel in ("cloud", "generic"):
                 functools.partial(boot_once, kernel=_kernel, gz=_gz, memory=_memory))
 
 
+def smp(env, cpus):
+    with env.boot("poweroff", cpus=cpus, memory=max(512, 64 * cpus), net="none") as vm:
+        m, _ = vm.expect(r"@@CPUS (\d+)\n", 300 + 60 * cpus)
+        check(int(m.group(1)) == cpus, f"{m.group(1)} CPUs online, {cpus} expected", vm)
+        check_off(vm)
+
+
+for _cpus in (2, 4, 8, 16, 64):
+    test(f"boot with {_cpus} vCPUs", long=_cpus not in (2, 4))(functools.partial(smp, cpus=_cpus))
+
+
 @test("selftest: disk, rng, clock, dhcp, ping, fetch")
 def selftest(env, kernel="cloud"):
     token = os.urandom(8).hex()

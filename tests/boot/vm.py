@@ -41,7 +41,8 @@ def armature_command(binary, s):
 
 
 def qemu_command(binary, s, cpu="cortex-a57"):
-    c = [binary, "-M", "virt", "-cpu", cpu, "-smp", str(s.cpus), "-m", str(s.memory), "-nographic", "-nodefaults",
+    # GICv2, QEMU's default, ends at 8 CPUs
+    c = [binary, "-M", "virt" + (",gic-version=3" if s.cpus > 8 else ""), "-cpu", cpu, "-smp", str(s.cpus), "-m", str(s.memory), "-nographic", "-nodefaults",
          "-serial", "stdio", "-no-reboot", "-kernel", s.kernel, "-append", s.append, "-device", "virtio-rng-device"]
     if s.initrd:
         c += ["-initrd", s.initrd]

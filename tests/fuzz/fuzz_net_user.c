@@ -7,21 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "devices/net.h"
+#include "devices/net_user_internal.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len);
-
-static bool receive(void *opaque, const u8 *frame, size_t len)
-{
-	return true;
-}
-
-static void nothing(void *opaque)
-{
-}
-
-static const struct net_client client = {
-	.receive = receive, .received = nothing, .writable = nothing};
 
 /* Sums right, or libslirp drops nearly everything at its door. */
 static void fix_ipv4_sum(u8 *ip)
@@ -39,23 +27,16 @@ static void fix_ipv4_sum(u8 *ip)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
-	static struct net_backend *nb;
-	static u8 zero[NET_HDR_LEN];
-	u8 frame[1514];
-	const char *err;
+	static bool started;
+	u8 frame[NET_USER_FRAME];
 
-	if (!nb) {
-		struct net_user_params p = {.restricted = true, .ipv6 = true};
-
-		if (net_user_create(&p, &nb, &err))
-			abort();
-		nb->client = &client;
-	}
+	if (!started && net_user_fuzz_start(true))
+		abort();
+	started = true;
 	/* Several frames an input, each behind its length. */
 	while (len > 2) {
 		size_t n = (size_t)(data[0] | (data[1] & 7) << 8);
 		bool fix = !(data[1] & 8);
-		struct iovec iov[2] = {{zero, sizeof(zero)}, {frame, 0}};
 
 		data += 2;
 		len -= 2;
@@ -66,8 +47,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 		memcpy(frame, data, n);
 		if (fix && n >= 34 && frame[12] == 8 && !frame[13])
 			fix_ipv4_sum(frame + 14);
-		iov[1].iov_len = n;
-		nb->ops->send(nb, iov, 2, NET_HDR_LEN + n);
+		net_user_fuzz_frame(frame, n);
 		data += n;
 		len -= n;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bare-metal test programs share: they run at EL1 with an identity map on as many CPUs as the machine
- * has, print TAP on the PL011 and end with PSCI SYSTEM_OFF.
+ * What bare-metal test programs share: they run at EL1 with an identity map on as many CPUs as the
+ * machine has, print TAP on the PL011 and end with PSCI SYSTEM_OFF.
  */
 #ifndef ARMATURE_TESTS_GUEST_H
 #define ARMATURE_TESTS_GUEST_H
@@ -23,11 +23,11 @@ typedef int64_t s64;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGE	      4096
 
-#define mrs(reg)                                                   \
-	({                                                         \
-		u64 v_;                                            \
+#define mrs(reg)                                                    \
+	({                                                          \
+		u64 v_;                                             \
 		asm volatile("mrs %0, " #reg : "=r"(v_)::"memory"); \
-		v_;                                                \
+		v_;                                                 \
 	})
 #define msr(reg, val) asm volatile("msr " #reg ", %0" ::"r"((u64)(val)) : "memory")
 #define isb()	      asm volatile("isb" ::: "memory")
@@ -66,13 +66,15 @@ u64 boot_arg(const char *name, u64 otherwise); /* number behind `name` on the co
 void *memset(void *p, int c, size_t n);
 
 /* ---- memory ---- */
-#define PTE_PAGE   3ull
-#define PTE_NORMAL (1ull << 2 | 3ull << 8 | 1ull << 10) /* attribute 1, inner shareable, accessed */
-#define PTE_USER   (1ull << 6)
-#define PTE_RO	   (1ull << 7)
-#define PTE_NG	   (1ull << 11)
-#define PTE_PXN	   (1ull << 53)
-#define PTE_UXN	   (1ull << 54)
+#define PTE_PAGE 3ull
+#define PTE_NORMAL                                                                     \
+	(1ull << 2 | 3ull << 8 | 1ull << 10) /* attribute 1, inner shareable, accessed \
+					      */
+#define PTE_USER (1ull << 6)
+#define PTE_RO	 (1ull << 7)
+#define PTE_NG	 (1ull << 11)
+#define PTE_PXN	 (1ull << 53)
+#define PTE_UXN	 (1ull << 54)
 /* 512 pages each: HIGH by TTBR1, LOW by TTBR0. */
 #define HIGH_BASE 0xffffff8000000000ull
 #define LOW_BASE  0x4000000000ull
@@ -80,7 +82,8 @@ extern u64 high_ptes[512], low_ptes[512];
 void pte_set(u64 *pte, u64 val); /* with the barrier that makes walks see it */
 
 /* ---- exceptions ---- */
-/* Called with the saved x0... and the return address behind x18, x29, x30; returns where to go on, 0: fatal. */
+/* Called with the saved x0... and the return address behind x18, x29, x30; returns where to go on,
+ * 0: fatal. */
 extern u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);
 extern void (*irq_hook)(unsigned intid);
 u64 el0_call(u64 (*fn)(u64), u64 arg, u64 sp);

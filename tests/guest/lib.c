@@ -260,11 +260,13 @@ void rendezvous(unsigned n)
 
 /* ---- memory ---- */
 
-u64 ttbr0_table[512] __attribute__((aligned(4096))), ttbr1_table[512] __attribute__((aligned(4096)));
+u64 ttbr0_table[512] __attribute__((aligned(4096))),
+	ttbr1_table[512] __attribute__((aligned(4096)));
 static u64 high_l2[512] __attribute__((aligned(4096))), low_l2[512] __attribute__((aligned(4096)));
 u64 high_ptes[512] __attribute__((aligned(4096))), low_ptes[512] __attribute__((aligned(4096)));
 
-/* MMU off. EL0 may read and run everything of the RAM but shares no writable page with EL1's code. */
+/* MMU off. EL0 may read and run everything of the RAM but shares no writable page with EL1's code.
+ */
 void mmu_build(void)
 {
 	ttbr0_table[0] = 1ull << 10 | PTE_PXN | PTE_UXN | 1; /* devices */
@@ -291,7 +293,8 @@ u64 on_sync(u64 *regs)
 	u64 next = sync_hook ? sync_hook(regs, elr, esr, far) : 0;
 
 	if (!next)
-		print("# cpu %u: exception at %x, esr %x, far %x\n", (u64)this_cpu(), elr, esr, far);
+		print("# cpu %u: exception at %x, esr %x, far %x\n", (u64)this_cpu(), elr, esr,
+		      far);
 	return next;
 }
 
@@ -322,10 +325,10 @@ void gic_init_cpu(void)
 	for (unsigned i = 0; i < 32; i += 4)
 		*reg(rd, 0x10400 + i) = 0x80808080;
 	*reg(rd, 0x10100) = 0xffff; /* SGIs */
-	msr(S3_0_C12_C12_5, 7); /* ICC_SRE */
+	msr(S3_0_C12_C12_5, 7);	    /* ICC_SRE */
 	isb();
-	msr(S3_0_C4_C6_0, 0xf0);  /* ICC_PMR */
-	msr(S3_0_C12_C12_7, 1); /* ICC_IGRPEN1 */
+	msr(S3_0_C4_C6_0, 0xf0); /* ICC_PMR */
+	msr(S3_0_C12_C12_7, 1);	 /* ICC_IGRPEN1 */
 	isb();
 	asm volatile("msr daifclr, #2");
 }

@@ -34,7 +34,8 @@ static void test_power(void)
 	off_cpu = n_cpus - 1;
 	for (unsigned i = 0; i < 20; i++) {
 		cpus_run(n_cpus, go_off, NULL);
-		while (psci(AFFINITY, mpidr_of(off_cpu), 0, 0) != 1 && now() - start < 20000000000ull)
+		while (psci(AFFINITY, mpidr_of(off_cpu), 0, 0) != 1 &&
+		       now() - start < 20000000000ull)
 			relax();
 		cpus_start();
 	}
@@ -79,7 +80,8 @@ static void add_pair(u64 *p)
 	u64 a, b;
 	u32 s;
 
-	asm volatile("1: ldxp %0, %1, [%3]; add %0, %0, #1; add %1, %1, #3; stxp %w2, %0, %1, [%3]; cbnz %w2, 1b"
+	asm volatile("1: ldxp %0, %1, [%3]; add %0, %0, #1; add %1, %1, #3; stxp %w2, %0, %1, "
+		     "[%3]; cbnz %w2, 1b"
 		     : "=&r"(a), "=&r"(b), "=&r"(s)
 		     : "r"(p)
 		     : "memory");
@@ -157,7 +159,9 @@ static void atomics(void *arg)
 		*(volatile u64 *)&at.wfe_locked = *(volatile u64 *)&at.wfe_locked + 1;
 		store_release(&at.wfe_lock, 0);
 		mine ^= random64(&seed) & 1ull << this_cpu();
-		asm volatile(LSE "stset %1, %0; stclr %1, %0; steor %1, %0" : "+Q"(at.set) : "r"(1ull << this_cpu()));
+		asm volatile(LSE "stset %1, %0; stclr %1, %0; steor %1, %0"
+			     : "+Q"(at.set)
+			     : "r"(1ull << this_cpu()));
 		asm volatile(LSE "steor %1, %0" : "+Q"(at.set) : "r"(1ull << this_cpu()));
 	}
 }
@@ -172,8 +176,8 @@ static void test_atomics(void)
 	result(at.llsc_ar == n, "LDAXR/STLXR: %u", at.llsc_ar);
 	result(at.cas == n, "CASAL: %u", at.cas);
 	result(at.pair[0] == n && at.pair[1] == 3 * n, "LDXP/STXP: %u %u", at.pair[0], at.pair[1]);
-	result(at.pair32[0] == (u32)n && at.pair32[1] == (u32)(2 * n), "CASP: %u %u", (u64)at.pair32[0],
-	       (u64)at.pair32[1]);
+	result(at.pair32[0] == (u32)n && at.pair32[1] == (u32)(2 * n), "CASP: %u %u",
+	       (u64)at.pair32[0], (u64)at.pair32[1]);
 	result(at.byte == (u8)n, "LDADDB: %u", (u64)at.byte);
 	result(at.locked == n / 8, "lock by SWPA and a released store: %u", at.locked);
 	result(at.wfe_locked == n / 8, "lock by LDAXR, STXR and WFE: %u", at.wfe_locked);
@@ -183,8 +187,9 @@ static void test_atomics(void)
 /* ---- exclusives and ABA ---- */
 
 /*
- * CPU 0 loads exclusively, CPU 1 changes the word and changes it back, CPU 0 stores: it must fail. How
- * CPU 1 does it: exclusives, which guests rely on for lists with LL/SC; the others are known to be invisible.
+ * CPU 0 loads exclusively, CPU 1 changes the word and changes it back, CPU 0 stores: it must fail.
+ * How CPU 1 does it: exclusives, which guests rely on for lists with LL/SC; the others are known to
+ * be invisible.
  */
 enum aba { ABA_LLSC, ABA_CAS, ABA_STORE };
 static u64 aba_word __attribute__((aligned(64)));
@@ -206,7 +211,9 @@ static void aba_change(u64 from, u64 to)
 				     : "memory");
 		while (s);
 		break;
-	case ABA_CAS: asm volatile(LSE "casal %0, %2, %1" : "+r"(from), "+Q"(aba_word) : "r"(to)); break;
+	case ABA_CAS:
+		asm volatile(LSE "casal %0, %2, %1" : "+r"(from), "+Q"(aba_word) : "r"(to));
+		break;
 	case ABA_STORE: *(volatile u64 *)&aba_word = to; break;
 	}
 }
@@ -225,7 +232,8 @@ static void aba(void *arg)
 			store_release(&aba_step, 2 * i + 2);
 			continue;
 		}
-		/* Between the two, only what neither clears the monitor nor ends the block for long. */
+		/* Between the two, only what neither clears the monitor nor ends the block for
+		 * long. */
 		asm volatile("ldxr %0, [%2]\n"
 			     "stlr %w3, [%4]\n"
 			     "1: ldar w9, [%4]\n"
@@ -354,7 +362,8 @@ static void tlbi_all(u64 va)
 static void tlbi_range(u64 va)
 {
 	/* TG 4 KiB, SCALE 0, NUM 0: two pages */
-	asm volatile(".arch armv8.4-a\n tlbi rvae1is, %0" ::"r"(1ull << 46 | (va >> 12 & 0x1fffffffffull))
+	asm volatile(".arch armv8.4-a\n tlbi rvae1is, %0" ::"r"(1ull << 46 |
+								(va >> 12 & 0x1fffffffffull))
 		     : "memory");
 }
 
@@ -415,7 +424,7 @@ static void remap(void *arg)
 		for (unsigned k = 0; k < 20; k++)
 			failures += *(volatile u64 *)(old + 24) != seen;
 		then = *(volatile u64 *)(new + 24);
-		pte_set(r->pte, (u64)new | r->attr);
+		pte_set(r->pte, (u64) new | r->attr);
 		/* Not before they are at it again, and then at any point of their loop. */
 		for (unsigned k = 0; k < 100000 && *(volatile u64 *)(new + 24) == then; k++)
 			relax();
@@ -435,25 +444,31 @@ static void test_remap(void)
 		{"upper half, RVAE1IS", HIGH_BASE, &high_ptes[0], attr, tlbi_range, false},
 		{"upper half, VMALLE1IS", HIGH_BASE, &high_ptes[0], attr, tlbi_all, false},
 		{"lower half at EL1, VALE1IS", LOW_BASE, &low_ptes[0], attr, tlbi_val, false},
-		{"lower half at EL1, nG, ASIDE1IS", LOW_BASE, &low_ptes[0], attr | PTE_NG, tlbi_asid, false},
+		{"lower half at EL1, nG, ASIDE1IS", LOW_BASE, &low_ptes[0], attr | PTE_NG,
+		 tlbi_asid, false},
 		{"EL0, VALE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER, tlbi_val, true},
-		{"EL0, nG, VAE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER | PTE_NG, tlbi_va, true},
-		{"EL0, nG, VAAE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER | PTE_NG, tlbi_vaa, true},
-		{"EL0, nG, ASIDE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER | PTE_NG, tlbi_asid, true},
+		{"EL0, nG, VAE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER | PTE_NG, tlbi_va,
+		 true},
+		{"EL0, nG, VAAE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER | PTE_NG, tlbi_vaa,
+		 true},
+		{"EL0, nG, ASIDE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER | PTE_NG, tlbi_asid,
+		 true},
 		{"EL0, VMALLE1IS", LOW_BASE, &low_ptes[0], attr | PTE_USER, tlbi_all, true},
 	};
 
 	sync_hook = remap_fault;
-	pte_set(&low_ptes[16], ((u64)store_rounds & ~(PAGE - 1ull)) | PTE_PAGE | PTE_NORMAL | PTE_USER | PTE_RO |
-				       PTE_PXN);
+	pte_set(&low_ptes[16], ((u64)store_rounds & ~(PAGE - 1ull)) | PTE_PAGE | PTE_NORMAL |
+				       PTE_USER | PTE_RO | PTE_PXN);
 	for (unsigned k = 0; k < ARRAY_SIZE(tests); k++) {
 		u64 t = now();
 
 		stop = failures = faults = 0;
 		pte_set(tests[k].pte, (u64)pages[0] | tests[k].attr);
 		cpus_run(n_cpus, remap, (void *)&tests[k]);
-		result(!failures, "no store through a mapping after TLBI and DSB: %s", tests[k].name);
-		print("# %u us, %u stray stores, %u faults\n", (now() - t) / 1000, (u64)failures, (u64)faults);
+		result(!failures, "no store through a mapping after TLBI and DSB: %s",
+		       tests[k].name);
+		print("# %u us, %u stray stores, %u faults\n", (now() - t) / 1000, (u64)failures,
+		      (u64)faults);
 		pte_set(tests[k].pte, 0);
 		tlbi_all(0);
 		dsb();
@@ -481,7 +496,8 @@ struct smc {
 	bool remap;
 };
 
-/* Others call all the time; once they have seen a number and synchronised, they must not get an older one. */
+/* Others call all the time; once they have seen a number and synchronised, they must not get an
+ * older one. */
 static void smc(void *arg)
 {
 	const struct smc *s = arg;
@@ -511,7 +527,7 @@ static void smc(void *arg)
 			pte_set(&high_ptes[1], 0);
 			tlbi_va(HIGH_BASE + PAGE);
 			dsb();
-			pte_set(&high_ptes[1], (u64)new | PTE_PAGE | PTE_NORMAL | PTE_RO);
+			pte_set(&high_ptes[1], (u64) new | PTE_PAGE | PTE_NORMAL | PTE_RO);
 		} else {
 			*(volatile u32 *)s->write = MOV_W0(i);
 			sync_code(s->write);
@@ -554,8 +570,8 @@ static void test_smc(void)
 }
 
 /*
- * A function calls out, and while it waits there the code it will return to changes. Callee: tells CPU 0,
- * waits, synchronises, returns.
+ * A function calls out, and while it waits there the code it will return to changes. Callee: tells
+ * CPU 0, waits, synchronises, returns.
  */
 static u32 call_step;
 asm("callee:\n"
@@ -569,7 +585,8 @@ void callee(void);
 
 static void caller_page(u32 *p, u32 value)
 {
-	/* x4 = callee: stp x29, x30, [sp, #-16]!; blr x4; mov w0, #value; ldp x29, x30, [sp], #16; ret */
+	/* x4 = callee: stp x29, x30, [sp, #-16]!; blr x4; mov w0, #value; ldp x29, x30, [sp], #16;
+	 * ret */
 	static const u32 body[] = {0xa9bf7bfd, 0xd63f0080, 0, 0xa8c17bfd, RET};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(body); i++)
@@ -598,7 +615,7 @@ static void landing(void *arg)
 			pte_set(&high_ptes[1], 0);
 			tlbi_va(HIGH_BASE + PAGE);
 			dsb();
-			pte_set(&high_ptes[1], (u64)new | PTE_PAGE | PTE_NORMAL | PTE_RO);
+			pte_set(&high_ptes[1], (u64) new | PTE_PAGE | PTE_NORMAL | PTE_RO);
 		} else {
 			caller_page(code[0], i + 1);
 			sync_code(code[0]);
@@ -656,7 +673,7 @@ static void run_functions(void *arg)
 		u32 f = (u32)(random64(&seed) % FNS);
 
 		for (u32 i = 0; i < FNS; i++, f = (f + 1) % FNS) {
-			u64 (*fn)(u64, u64) = (u64(*)(u64, u64))&shared_code[f * FN_WORDS];
+			u64 (*fn)(u64, u64) = (u64(*)(u64, u64)) & shared_code[f * FN_WORDS];
 
 			if (fn(0, i) != (u32)((f & 0xffff) + (FN_WORDS - 2) * i))
 				__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);

@@ -372,7 +372,7 @@ static bool arrange_sysreg(struct gen *g, const struct a64_insn *i, u32 *word)
 	*word = (*word & ~(0xffffu << 5)) | ids[k] << 5;
 	if (i->op == A64_MRS || k == 0 || i->rd == 31)
 		return true;
-	return add_fix(g, i->rd, FIX_VALUE, rnd(g) & masks[k], 0);
+	return !is_written(g, i->rd) && add_fix(g, i->rd, FIX_VALUE, rnd(g) & masks[k], 0);
 }
 
 /* Cache maintenance by address that EL0 may do (DC CVAP: refused by qemu-user). */

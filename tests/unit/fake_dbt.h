@@ -71,6 +71,25 @@ void dbt_vm_flush(struct dbt_vm *vm)
 	vm->flushes++;
 }
 
+int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n)
+{
+	return 0;
+}
+
+void dbt_vcpu_set_debug(struct dbt_vcpu *cpu, bool step)
+{
+}
+
+u64 dbt_vcpu_peek(struct dbt_vcpu *cpu, gva_t va, void *buf, u64 len)
+{
+	return 0;
+}
+
+u64 dbt_vcpu_poke(struct dbt_vcpu *cpu, gva_t va, const void *buf, u64 len)
+{
+	return 0;
+}
+
 int dbt_vcpu_create(struct dbt_vm *vm, unsigned index, struct dbt_vcpu **out)
 {
 	*out = calloc(1, sizeof(**out));

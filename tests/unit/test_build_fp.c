@@ -350,6 +350,69 @@ static void test_fcmp_readers(void **state)
 					check_reader(kind, cond, i & 3, i & 4);
 }
 
+/*
+ * The same function, called through a register with FZ clear and set: code entered by an indirect
+ * branch is that of the mode. x1: FPSR after 2^-1074 * 2 unflushed; x2: flushed; x3: unflushed
+ * again.
+ */
+static void test_fz_modes(void **state)
+{
+	static const u32 main_prog[] = {
+		0xd51b4407, /* msr fpcr, x7 (0) */
+		0xd51b443f, /* msr fpsr, xzr */
+		0xd63f0140, /* blr x10 */
+		0x1e604004, /* fmov d4, d0 */
+		0xd53b4421, /* mrs x1, fpsr */
+		0xd51b4408, /* msr fpcr, x8 (FZ) */
+		0xd51b4429, /* msr fpsr, x9 (IXC or 0) */
+		0xd63f0140, /* blr x10 */
+		0x1e604005, /* fmov d5, d0 */
+		0xd53b4422, /* mrs x2, fpsr */
+		0xd51b4407, /* msr fpcr, x7 */
+		0xd51b443f, /* msr fpsr, xzr */
+		0xd63f0140, /* blr x10 */
+		0xd53b4423, /* mrs x3, fpsr */
+		SVC0,
+	};
+	static const u32 fn[] = {
+		0x1e620820, /* fmul d0, d1, d2 */
+		0xd65f03c0, /* ret */
+	};
+	static const u64 tiny = 1, two = 0x4000000000000000;
+	struct dbt_exit ex;
+	u64 d[3];
+
+	(void)state;
+	dbt_vcpu_reset(cpu, RAM_BASE, 0);
+	cpu->sys.cpacr_el1 = 3u << 20;
+	cpu->sys.vbar_el1 = VBAR;
+	code[0x10400 / 4] = HVC0;
+	memcpy(code, main_prog, sizeof(main_prog));
+	memcpy(code + 0x2000 / 4, fn, sizeof(fn));
+	code_invalidate_page(cpu, GPA(RAM_BASE));
+	code_invalidate_page(cpu, GPA(RAM_BASE + 0x2000));
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(cpu_pstate_set(cpu, 0), 0);
+		cpu->pc = RAM_BASE;
+		cpu->x[7] = 0;
+		cpu->x[8] = FPCR_FZ;
+		cpu->x[9] = i & 1 ? FPSR_IXC : 0;
+		cpu->x[10] = RAM_BASE + 0x2000;
+		memcpy(cpu->v[1], &tiny, 8);
+		memcpy(cpu->v[2], &two, 8);
+		assert_int_equal(dbt_vcpu_run(cpu, &ex), DBT_EXIT_HVC);
+		memcpy(&d[0], cpu->v[4], 8);
+		memcpy(&d[1], cpu->v[5], 8);
+		memcpy(&d[2], cpu->v[0], 8);
+		assert_int_equal(d[0], 2);
+		assert_int_equal(d[1], 0);
+		assert_int_equal(d[2], 2);
+		assert_int_equal(cpu->x[1], 0);
+		assert_int_equal(cpu->x[2], FPSR_IDC | cpu->x[9]);
+		assert_int_equal(cpu->x[3], 0);
+	}
+}
+
 static int set_up_baseline(void **state)
 {
 	host_features_mask = 0;
@@ -370,6 +433,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_el1, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fcmp_readers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fz_modes, set_up, tear_down),
 		{"test_el0_baseline", test_el0, set_up_baseline, tear_down_baseline, NULL},
 		{"test_el1_baseline", test_el1, set_up_baseline, tear_down_baseline, NULL},
 	};

@@ -381,7 +381,8 @@ static const char full[] =
 	" \"serial\": \"stdio\", \"rng\": true,"
 	" \"dbt\": {\"rules\": \"base\", \"hoist\": true, \"chain\": true, \"call_ret\": true,"
 	"   \"flag_liveness\": true, \"count_insns\": false, \"code_cache\": \"64M\"},"
-	" \"sandbox\": \"on\", \"monitor\": \"none\", \"device_tree\": \"t\"}";
+	" \"sandbox\": \"on\", \"monitor\": \"none\", \"gdb\": \"tcp:1234\", \"device_tree\": "
+	"\"t\"}";
 
 static const char *const values[] = {
 	"null",

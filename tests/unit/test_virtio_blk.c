@@ -525,6 +525,7 @@ static void test_header_rewritten(void **state)
 	struct flipper fl;
 	pthread_t t;
 
+	VG_RACES_ON_PURPOSE();
 	create(f, (struct virtio_blk_params){0});
 	vg_bring_up(&f->g, FLUSH, 1);
 	put_header(&f->g, VIRTIO_BLK_T_IN, 0);
@@ -640,9 +641,9 @@ int main(void)
 		T(test_readonly),	 T(test_sector_arithmetic),
 		T(test_wipe_checks),	 T(test_unknown_type),
 		T(test_malformed),	 T(test_direction),
-		T(test_image_truncated),
-		T(test_header_rewritten), T(test_create_errors),
-		T(test_locked),		 T(test_sandboxed),
+		T(test_image_truncated), T(test_header_rewritten),
+		T(test_create_errors),	 T(test_locked),
+		T(test_sandboxed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -831,14 +832,69 @@ static void test_user_garbage(void **state)
 		;
 }
 
+/* libslirp's process dies: the guest loses its link, and that is all. */
+static void test_user_process_dies(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_params p = {.id = "net0", .mac = {2}, .sandbox = VG_SANDBOX};
+	struct net_user_params up = {0};
+	const char *err;
+	int pid;
+
+	assert_int_equal(net_user_create(&up, &p.backend, &err), 0);
+	assert_int_equal(virtio_net_create(&p, &f->g.mem, &f->g.irq, &f->g.dev, &err), 0);
+	while (!(pid = net_user_pid(p.backend)))
+		vg_settle();
+	vg_bring_up(&f->g, MRG, 2);
+	post_rx(f, 2048, 4);
+	send_arp(f);
+	vg_wait_used(&f->g, RX, NULL);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	for (int i = 0; i < 200 && vg_config(&f->g, 6, 2); i++)
+		vg_settle();
+	assert_int_equal(vg_config(&f->g, 6, 2), 0);
+	assert_true(vg_read(&f->g, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG);
+	for (int i = 0; i < 5; i++)
+		send_arp(f); /* into the void */
+	vg_bring_up(&f->g, MRG, 2);
+	send_arp(f);
+	assert_int_equal(vg_read(&f->g, VIRTIO_MMIO_STATUS), 15);
+}
+
+/* It must not outlive the device. */
+static void test_user_process_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_params p = {.id = "net0", .mac = {2}, .sandbox = VG_SANDBOX};
+	struct net_user_params up = {0};
+	const char *err;
+	int pid;
+
+	assert_int_equal(net_user_create(&up, &p.backend, &err), 0);
+	assert_int_equal(virtio_net_create(&p, &f->g.mem, &f->g.irq, &f->g.dev, &err), 0);
+	while (!(pid = net_user_pid(p.backend)))
+		vg_settle();
+	assert_int_equal(kill(pid, 0), 0);
+	f->g.dev->ops->destroy(f->g.dev);
+	f->g.dev = NULL;
+	for (int i = 0; i < 100 && !kill(pid, 0); i++)
+		vg_settle();
+	assert_int_equal(kill(pid, 0), -1);
+}
+
 static void test_user_errors(void **state)
 {
+	struct fixture *f = *state;
 	struct net_user_params p = {.nforwards = 1, .forward = {{.guest_port = 22}}};
+	struct virtio_net_params np = {.id = "net0", .mac = {2}, .sandbox = VG_SANDBOX};
 	struct net_backend *nb;
+	struct device *dev;
 	const char *err;
 	int s = listen_on_loopback(&p.forward[0].host_port);
 
-	assert_true(net_user_create(&p, &nb, &err) < 0); /* taken */
+	assert_int_equal(net_user_create(&p, &np.backend, &err), 0);
+	assert_int_equal(virtio_net_create(&np, &f->g.mem, &f->g.irq, &dev, &err), -EADDRINUSE);
+	assert_non_null(strstr(err, "forwarded port"));
 	close(s);
 	p.forward[0].host_addr = "1.2.3";
 	p.forward[0].guest_addr = "nonsense";
@@ -870,6 +926,8 @@ int main(void)
 		T(test_user_udp_and_dns),
 		T(test_user_backlog),
 		T(test_user_garbage),
+		T(test_user_process_dies),
+		T(test_user_process_ends),
 		T(test_user_errors),
 	};
 

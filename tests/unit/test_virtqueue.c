@@ -604,6 +604,7 @@ static void test_concurrent_changes(void **state)
 	u8 *lo, *hi;
 	pthread_t t;
 
+	VG_RACES_ON_PURPOSE();
 	start(&f, BIT(VIRTIO_RING_F_INDIRECT_DESC));
 	lo = f.mem.region[0].host;
 	hi = lo + VG_SIZE;

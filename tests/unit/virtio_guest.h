@@ -38,6 +38,13 @@
 #define VG_SANDBOX SANDBOX_ON
 #endif
 
+/* Tests in which the guest races with the device on purpose: ThreadSanitizer would be right. */
+#ifdef __SANITIZE_THREAD__
+#define VG_RACES_ON_PURPOSE() skip()
+#else
+#define VG_RACES_ON_PURPOSE() ((void)0)
+#endif
+
 #define VG_BASE	   0x40000000ull
 #define VG_SIZE	   (4ull << 20)
 #define VG_QUEUES  VG_BASE /* 64 KiB of rings a queue */
