@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Litmus tests: outcomes the architecture forbids must not be seen, however often. Two to four CPUs run a
- * few instructions each on fresh variables, many times; tests marked "allowed" show that the harness sees
- * reordering at all. `runs=N` on the command line sets the number of runs.
+ * Litmus tests: outcomes the architecture forbids must not be seen, however often. Two to four CPUs
+ * run a few instructions each on fresh variables, many times; tests marked "allowed" show that the
+ * harness sees reordering at all. `runs=N` on the command line sets the number of runs.
  */
 #include "tests/guest/guest.h"
 
@@ -17,23 +17,23 @@ static struct instance {
 typedef void (*thread_fn)(u64 *x, u64 *y, u64 *r);
 
 /* %0, %1: results; %2 = x, %3 = y, %4 = 1, %5 = 2; x8 to x10 free. */
-#define THREAD(name, body)                                                   \
-	static void name(u64 *x, u64 *y, u64 *r)                             \
-	{                                                                    \
-		u64 a = 0, b = 0;                                            \
-                                                                             \
-		asm volatile(".arch armv8.4-a\n" body                        \
-			     : "=&r"(a), "=&r"(b)                            \
-			     : "r"(x), "r"(y), "r"(1ull), "r"(2ull)          \
-			     : "memory", "x8", "x9", "x10", "cc");           \
-		r[0] = a;                                                    \
-		r[1] = b;                                                    \
+#define THREAD(name, body)                                          \
+	static void name(u64 *x, u64 *y, u64 *r)                    \
+	{                                                           \
+		u64 a = 0, b = 0;                                   \
+                                                                    \
+		asm volatile(".arch armv8.4-a\n" body               \
+			     : "=&r"(a), "=&r"(b)                   \
+			     : "r"(x), "r"(y), "r"(1ull), "r"(2ull) \
+			     : "memory", "x8", "x9", "x10", "cc");  \
+		r[0] = a;                                           \
+		r[1] = b;                                           \
 	}
 
-#define DMB   "dmb ish\n"
-#define DSB   "dsb ish\n"
-#define DMBST "dmb ishst\n"
-#define DMBLD "dmb ishld\n"
+#define DMB		 "dmb ish\n"
+#define DSB		 "dsb ish\n"
+#define DMBST		 "dmb ishst\n"
+#define DMBLD		 "dmb ishld\n"
 #define STLXR(val, addr) "1: ldxr x9, [" addr "]; stlxr w10, " val ", [" addr "]; cbnz w10, 1b\n"
 
 /* writers: x = 1, then y = 1 */
@@ -99,7 +99,8 @@ THREAD(q_store, "dup v0.2d, %4\nstr q0, [%2]\nldr q0, [%2]")
 THREAD(q_load, "ldr q0, [%2]\nfmov %0, d0\nmov %1, v0.d[1]")
 THREAD(xp_store, "1: ldxp x8, x9, [%2]; stxp w10, %4, %4, [%2]; cbnz w10, 1b")
 THREAD(xp_load, "1: ldxp %0, %1, [%2]; stxp w10, %0, %1, [%2]; cbnz w10, 1b")
-THREAD(casp_load, "mov x8, #0\nmov x9, #0\nmov x10, #0\nmov x11, #0\ncaspal x8, x9, x10, x11, [%2]\nmov %0, x8\nmov %1, x9")
+THREAD(casp_load, "mov x8, #0\nmov x9, #0\nmov x10, #0\nmov x11, #0\ncaspal x8, x9, x10, x11, "
+		  "[%2]\nmov %0, x8\nmov %1, x9")
 
 static bool mp_bad(const struct instance *i)
 {
@@ -147,12 +148,24 @@ struct litmus {
 	bool allowed;
 };
 
-#define MP(w, r)      {"MP " #w " " #r, 2, {w, r}, 0, mp_bad, false}
-#define SB(a, b)      {"SB " #a " " #b, 2, {a, b}, 2, sb_bad, false}
-#define LB(a, b)      {"LB " #a " " #b, 2, {a, b}, 2, lb_bad, false}
-#define WW(a, b)      {"2+2W " #a " " #b, 2, {a, b}, 2, ww_bad, false}
-#define MPS(w)                                                                                  \
-	MP(w, r_dmb), MP(w, r_dmbld), MP(w, r_ldar), MP(w, r_ldapr), MP(w, r_ldapur),           \
+#define MP(w, r)                                             \
+	{                                                    \
+		"MP " #w " " #r, 2, {w, r}, 0, mp_bad, false \
+	}
+#define SB(a, b)                                             \
+	{                                                    \
+		"SB " #a " " #b, 2, {a, b}, 2, sb_bad, false \
+	}
+#define LB(a, b)                                             \
+	{                                                    \
+		"LB " #a " " #b, 2, {a, b}, 2, lb_bad, false \
+	}
+#define WW(a, b)                                               \
+	{                                                      \
+		"2+2W " #a " " #b, 2, {a, b}, 2, ww_bad, false \
+	}
+#define MPS(w)                                                                        \
+	MP(w, r_dmb), MP(w, r_dmbld), MP(w, r_ldar), MP(w, r_ldapr), MP(w, r_ldapur), \
 		MP(w, r_ldaxr), MP(w, r_adda), MP(w, r_addr), MP(w, r_isb)
 
 static const struct litmus tests[] = {
@@ -208,8 +221,8 @@ static struct {
 } place[4] __attribute__((aligned(128)));
 
 /*
- * Together, if two: a vCPU waits until the other has its host's core back, else they would never meet on a
- * busy host. More vCPUs than the host has cores only wait a little.
+ * Together, if two: a vCPU waits until the other has its host's core back, else they would never
+ * meet on a busy host. More vCPUs than the host has cores only wait a little.
  */
 static void meet(unsigned n, unsigned me, u32 k)
 {
