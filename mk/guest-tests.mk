@@ -1,5 +1,5 @@
 # Bare-metal guest programs (tests/guest): each .c with a main is one ELF that prints TAP on the PL011.
-GT_PROGS := smp litmus
+GT_PROGS := smp litmus scale
 GT_BIN   := $(BUILD)/tests/guest
 GT_ELFS  := $(GT_PROGS:%=$(GT_BIN)/%.elf)
 
