@@ -94,6 +94,19 @@ static int single(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load, bo
 	return r;
 }
 
+/* Acquire and release: a misaligned address is a fault, whatever SCTLR_EL1.A says (no FEAT_LSE2).
+ */
+static int ordered(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load)
+{
+	u64 va = address(cpu, in);
+
+	if (va & ((1u << in->size) - 1)) {
+		a64_take_dabt(cpu, va, FSC_ALIGN, !load, cpu->pc);
+		return HELPER_JUMP;
+	}
+	return single(cpu, in, load, false);
+}
+
 static int pair(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load)
 {
 	unsigned n = 1u << in->size;
@@ -353,16 +366,16 @@ int helper_mem(struct dbt_vcpu *cpu, u32 raw)
 	case A64_LDR:
 	case A64_LDR_vec:
 	case A64_LDR_lit:
-	case A64_LDR_lit_vec:
+	case A64_LDR_lit_vec: return single(cpu, &in, true, false);
 	case A64_LDAR:
 	case A64_LDLAR:
 	case A64_LDAPR:
-	case A64_LDAPUR: return single(cpu, &in, true, false);
+	case A64_LDAPUR: return ordered(cpu, &in, true);
 	case A64_STR:
-	case A64_STR_vec:
+	case A64_STR_vec: return single(cpu, &in, false, false);
 	case A64_STLR:
 	case A64_STLLR:
-	case A64_STLUR: return single(cpu, &in, false, false);
+	case A64_STLUR: return ordered(cpu, &in, false);
 	case A64_LDTR: return single(cpu, &in, true, true);
 	case A64_STTR: return single(cpu, &in, false, true);
 	case A64_LDP:

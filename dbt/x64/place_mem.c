@@ -81,6 +81,8 @@ static struct group find_group(struct place *p, const struct hir *first)
 		g.store = first->op != HIR_LDX;
 		return g;
 	}
+	if (first->mflags & HM_ALIGN) /* tests more than a group's check does */
+		return g;
 	for (unsigned j = p->i; j < p->tr->hir.n && j < p->i + HOIST_OPS; j++) {
 		const struct hir *h = &p->tr->hir.op[j];
 		s64 step;
@@ -89,7 +91,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			break;
 		if (ends_group(h))
 			break;
-		if (j > p->i && is_access(h) && same_loc(&h->a, base) &&
+		if (j > p->i && is_access(h) && same_loc(&h->a, base) && !(h->mflags & HM_ALIGN) &&
 		    (h->mflags & HM_UNPRIV) == (first->mflags & HM_UNPRIV)) {
 			s64 lo = delta + h->imm2, hi = lo + (1 << h->size);
 
@@ -257,6 +259,8 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 	s32 lo = h->imm2, hi = h->imm2 + (1 << h->size);
 	bool unpriv = h->mflags & HM_UNPRIV;
 
+	if (h->mflags & HM_ALIGN)
+		return NULL;
 	for (int k = 0; k < N_ADDENDS; k++) {
 		struct addend_cache *ac = &p->ac[k];
 
