@@ -146,13 +146,27 @@ struct dbt_view {
 };
 
 /*
- * Exclusives of several vCPUs, by host address: a version that a successful store-exclusive changes
- * by two, odd while it is at work. It makes A-B-A by exclusives visible, which lists with LL/SC
- * rely on; A-B-A by plain stores or LSE stays unseen.
+ * Exclusives of several vCPUs: what makes A-B-A visible. Every 16 bytes of memory share (hashed by
+ * host address) a bucket of two counters. A load-exclusive notes both before it loads, and a
+ * store-exclusive succeeds only if neither has changed:
+ *
+ *	version		goes on by two with each store-exclusive; odd while that is at work, which
+ *is what keeps two of them apart. Only who made it odd writes it count		goes on with each
+ *LSE atomic, after it; zero until the first load-exclusive of the bucket, and while it is zero
+ *atomics leave it alone
+ *
+ * An atomic counts after its change and before anything else its CPU does, so that whoever puts the
+ * old value back because it learnt of that change comes after the count. Plain stores are not
+ * counted: docs/dbt-smp.md says what that means.
  */
+struct excl_bucket {
+	_Atomic u32 version;
+	_Atomic u32 count;
+	u32 pad[14]; /* a cache line each */
+};
+#define EXCL_COUNT   4 /* offset of count */
 #define EXCL_BUCKETS 1024
-#define EXCL_MASK \
-	((EXCL_BUCKETS - 1) * 64) /* of host address * 4: a bucket for each 16 bytes, by lines */
+#define EXCL_MASK    ((EXCL_BUCKETS - 1) * 64) /* of host address * 4 */
 
 struct dbt_vm {
 	struct dbt_config cfg;
@@ -179,15 +193,15 @@ struct dbt_vm {
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (upper half), MMU off */
-	struct dbt_view flat0;	   /* EL0 with the MMU off, in one mode at a time: boot code, tests */
-	struct dbt_view none; /* never filled: for a TTBR0 that has no view (yet) */
+	struct dbt_view flat0; /* EL0 with the MMU off, in one mode at a time: boot code, tests */
+	struct dbt_view none;  /* never filled: for a TTBR0 that has no view (yet) */
 	struct dbt_view el0[N_VIEWS_MAX];
 	unsigned nel0;
 	pthread_mutex_t view_lock; /* who uses which view. Taken before a view's lock, never with
 				      vm->lock */
 	u64 view_stamp;
 
-	u8 *excl;
+	struct excl_bucket *excl;
 	_Atomic bool watching;		 /* a vCPU has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints;
