@@ -252,7 +252,7 @@ enum { DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_WATCH = 4 };
  * Which debug events can happen with the present MDSCR, EL and PSTATE.D; 0 in all but debugged
  * code. May change with any HELPER_JUMP. STEP: run one instruction at a time, each between
  * a64_debug_before and a64_debug_after. BREAK: pages of a64_debug_page() likewise. WATCH: never
- * fill load and store entries of such pages, and call a64_take_watch before each access to them.
+ * fill load and store entries of such pages, and call debug_take_watch before each access to them.
  */
 unsigned a64_debug_active(const struct dbt_vcpu *cpu);
 /* A breakpoint (what = DEBUG_BREAK) or watchpoint (DEBUG_WATCH) that is enabled may lie in va's 4

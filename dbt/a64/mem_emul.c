@@ -161,7 +161,7 @@ static void *atomic_ptr(struct dbt_vcpu *cpu, u64 va, unsigned size, bool write)
 		a64_take_dabt(cpu, va, w.fault, write, cpu->pc);
 		return NULL;
 	}
-	if (unlikely(cpu->vm->watching) && a64_take_watch(cpu, GVA(va), size, write, false))
+	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, false))
 		return NULL;
 	p = dbt_ram_ptr(cpu->vm, w.pa, size);
 	if (!p) /* exclusives and atomics on a device: no monitor there */
