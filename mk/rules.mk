@@ -48,7 +48,7 @@ mutate: $(BUILD)/rules-mutate ## seed 600 errors into the base rules: checker an
 .PHONY: prove
 prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--all: all)
 	$(Q)mkdir -p rules/proofs
-	$(Q)$< -j $(PROVE_JOBS) $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
+	$(Q)$< -j $(PROVE_JOBS) --timeout 90 $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
