@@ -87,3 +87,24 @@ $(BUILD)/rules-modeltest: $(MODELTEST_SRC) $(wildcard rules/prove/*.h) $(RULES_L
 .PHONY: modeltest
 modeltest: $(BUILD)/rules-modeltest insn-progs ## the rules' semantic models against qemu-user and an evaluator
 	$(Q)BUILD=$(BUILD) rules/prove/modeltest.sh $(MODEL_CASES)
+
+# ---- fuzzing ----
+RULES_FUZZ_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard rules/lang/*.c) rules/prove/instance.c)
+$(BUILD)/fuzz_rules: $(RULES_FUZZ_OBJS) $(BUILD)/rules/compile/emit.o $(BUILD)/rules/compile/tables.o \
+                     $(BUILD)/rules/prove/concrete.o $(BUILD)/rules/prove/concrete_rule.o
+$(BUILD)/fuzz_rules_prove: $(RULES_FUZZ_OBJS) $(patsubst %.c,$(BUILD)/%.o,$(filter %.c,$(RULES_MODEL)))
+$(BUILD)/fuzz_rules_prove: LDLIBS += -lz3
+
+# ---- golden listings: what code the rules become ----
+GOLDEN_SRC := tests/rules/golden.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
+              $(wildcard rules/lang/*.c)
+$(BUILD)/rules-golden: $(GOLDEN_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) $(BUILD)/libarmature.a
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -I$(BUILD)/gen -o $@ $(GOLDEN_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+
+.PHONY: golden golden-update
+golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/rules/golden
+	$(Q)BUILD=$(BUILD) tests/rules/golden.sh
+golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
+	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
