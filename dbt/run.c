@@ -271,7 +271,7 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 	 * same entries but are never entered; they are rare (EL1 reading user memory with PAN
 	 * clear). Code of an identity map uses both.
 	 */
-	if (v != &vm->flat && !v->low && !(va & BIT(55)) != (v != &vm->el1))
+	if (v != &vm->flat && v != &vm->flat0 && !v->low && !(va & BIT(55)) != (v != &vm->el1))
 		return false;
 	if (va >> 48 != 0 && va >> 48 != 0xffff)
 		return false; /* tagged or not canonical: inline code cannot reach it */

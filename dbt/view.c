@@ -57,6 +57,8 @@ int view_init(struct dbt_vm *vm, const char **err)
 	if (!r)
 		r = view_map(&vm->flat);
 	if (!r)
+		r = view_map(&vm->flat0);
+	if (!r)
 		r = view_map(&vm->none);
 	vm->nel0 = vm->cfg.max_vcpus + 8 > N_VIEWS ? vm->cfg.max_vcpus + 8 : N_VIEWS;
 	if (vm->nel0 > N_VIEWS_MAX)
@@ -73,6 +75,7 @@ void view_fini(struct dbt_vm *vm)
 {
 	view_unmap(&vm->el1);
 	view_unmap(&vm->flat);
+	view_unmap(&vm->flat0);
 	view_unmap(&vm->none);
 	for (unsigned i = 0; i < vm->nel0; i++)
 		view_unmap(&vm->el0[i]);
@@ -177,6 +180,7 @@ void view_flush_exec(struct dbt_vm *vm)
 {
 	flush_exec(&vm->el1);
 	flush_exec(&vm->flat);
+	flush_exec(&vm->flat0);
 	for (unsigned i = 0; i < vm->nel0; i++)
 		flush_exec(&vm->el0[i]);
 }
@@ -185,6 +189,7 @@ void view_flush_all(struct dbt_vm *vm)
 {
 	view_flush(&vm->el1);
 	view_flush(&vm->flat);
+	view_flush(&vm->flat0);
 	for (unsigned i = 0; i < vm->nel0; i++)
 		view_flush(&vm->el0[i]);
 }
@@ -307,16 +312,19 @@ void view_switch(struct dbt_vcpu *cpu)
 	u32 mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
 
 	select_user(cpu, mmu, cpu->ps.el == 0);
-	if (!mmu || !cpu->ps.el)
+	if (!mmu && !cpu->ps.el) {
+		cpu->view = &vm->flat0;
+		if (vm->flat0.mode != mode)
+			view_flush(&vm->flat0);
+		vm->flat0.mode = mode;
+	} else if (!mmu || !cpu->ps.el) {
 		cpu->view = cpu->user_view;
-	else
+	} else {
 		cpu->view = cpu->pc & BIT(55) ? &vm->el1 : select_low(cpu);
-	switch_ret_stack(cpu, old, old_user);
-	/* One view for all with the MMU off, a state for boot code and tests. */
-	if (!mmu && mode != cpu->tr_mode) {
-		flush_exec(&vm->flat);
-		cpu->ret_sp = cpu->ret_top;
 	}
+	switch_ret_stack(cpu, old, old_user);
+	if (mode != cpu->tr_mode && !((mode | cpu->tr_mode) & TR_MODE_EL1))
+		cpu->ret_sp = cpu->ret_top; /* predictions lead to the other mode's code */
 	cpu->tr_mode = mode;
 	cpu->ld_tab = cpu->view->ld;
 	cpu->st_tab = cpu->view->st;

@@ -178,8 +178,9 @@ struct dbt_vm {
 	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch;
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
-	struct dbt_view el1, flat; /* EL1 (both halves), MMU off */
-	struct dbt_view none;	   /* never filled: for a TTBR0 that has no view (yet) */
+	struct dbt_view el1, flat; /* EL1 (upper half), MMU off */
+	struct dbt_view flat0;	   /* EL0 with the MMU off, in one mode at a time: boot code, tests */
+	struct dbt_view none; /* never filled: for a TTBR0 that has no view (yet) */
 	struct dbt_view el0[N_VIEWS_MAX];
 	unsigned nel0;
 	pthread_mutex_t view_lock; /* who uses which view. Taken before a view's lock, never with

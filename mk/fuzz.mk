@@ -15,16 +15,16 @@ fuzz: ## build the fuzzers with clang and run each for FUZZ_TIME seconds (20)
 fuzz-build: $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
 
 fuzz-run:
-	$(Q)for p in $(FUZZ_PROGS); do \
+	$(Q)failed=0; for p in $(FUZZ_PROGS); do \
 		n=$${p##*/}; mkdir -p $(FUZZ_BUILD)/corpus/$$n; \
 		r=tests/fuzz/regress/$$n; [ -d $$r ] || r=; \
 		echo "  FUZZ    $$n ($(FUZZ_TIME) s)"; \
 		$$p -max_total_time=$(FUZZ_TIME) -max_len=4096 -len_control=0 -timeout=10 -print_final_stats=1 \
 			$(FUZZ_BUILD)/corpus/$$n $$r >$(FUZZ_BUILD)/$$n.log 2>&1 || \
-			{ tail -40 $(FUZZ_BUILD)/$$n.log; echo "not ok - $$n"; exit 1; }; \
+			{ tail -40 $(FUZZ_BUILD)/$$n.log; echo "not ok - $$n"; failed=1; continue; }; \
 		grep -a 'number_of_executed_units\|^#.*DONE' $(FUZZ_BUILD)/$$n.log; \
 		echo "ok - $$n"; \
-	done
+	done; exit $$failed
 
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libarmature.a
 	@echo "  LD      $@"

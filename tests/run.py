@@ -38,7 +38,7 @@ class Outcome:
         if not m:
             return
         self.seen += 1
-        if m.group(1):
+        if m.group(1) and (m.group(4) or "").upper() != "TODO":  # TODO: known not to work yet
             self.failures.append(m.group(2) or "unnamed")
         elif m.group(3):
             self.skipped += 1

@@ -92,7 +92,8 @@ static const struct id_field {
 
 	{AA64MMFR2, 0, 1, "CnP", ""},
 	{AA64MMFR2, 4, 1, "UAO", ""},
-	{AA64MMFR2, 32, 1, "AT", ""}, /* LSE2: single-copy atomic within 16 bytes */
+	/* No LSE2: LDP and STP would have to be whole, three operations instead of two each */
+	{AA64MMFR2, 32, 0, "AT", ""},
 	{AA64MMFR2, 48, 1, "TTL", ""},
 	{AA64MMFR2, 60, 1, "E0PD", ""},
 };

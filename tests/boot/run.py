@@ -184,7 +184,7 @@ def shell(env):
     data = os.urandom(3 << 20)
     url = env.publish("big", data)
     console = env.path("hvc0")
-    with env.boot("shell", drives=[(disk, False)], console_file=console) as vm:
+    with env.boot("shell", append="quiet", drives=[(disk, False)], console_file=console) as vm:
         vm.expect("@@SHELL")
         out, status = vm.run("mount /dev/vda /mnt && cat /mnt/README")
         check(status == 0 and "guest/disk.img" in out, f"mount: {status} {out}", vm)
@@ -219,7 +219,7 @@ def drives(env):
     a, b = env.disk(), env.disk()
     with open(b, "rb") as f:
         before = f.read()
-    with env.boot("shell", drives=[(a, False), (b, True)], net="none") as vm:
+    with env.boot("shell", append="quiet", drives=[(a, False), (b, True)], net="none") as vm:
         vm.expect("@@SHELL")
         out, _ = vm.run("cat /sys/block/vda/ro /sys/block/vdb/ro")
         check(out.split() == ["0", "1"], f"ro flags of vda and vdb: {out}", vm)
@@ -248,7 +248,7 @@ def idle(env):
 def vulnerabilities(env):
     if not env.armature:
         raise Skip("QEMU's Cortex-A57 has them")
-    with env.boot("shell", net="none") as vm:
+    with env.boot("shell", append="quiet", net="none") as vm:
         vm.expect("@@SHELL")
         out, status = vm.run("grep . /sys/devices/system/cpu/vulnerabilities/*")
         free = ("Not affected", "__user pointer sanitization", "disabled via prctl")  # what costs a guest nothing
@@ -306,7 +306,7 @@ def debian(env, memory=1024):
         vm.expect("login: $", 600)
         vm.send("root")
         vm.expect("# $", 120)
-        vm.run("stty cols 1000; bind 'set enable-bracketed-paste off'")
+        vm.run("dmesg -n 1; stty cols 1000; bind 'set enable-bracketed-paste off'")
         yield vm
         vm.send("poweroff")
         check_off(vm)

@@ -138,7 +138,9 @@ class Vm:
         say = f"echo {mark[:4]}''{mark[4:]}"  # split, so that the echo of the typed line does not match
         self.send(f"{say}; {shell_command}; {say} $?")
         m, _ = self.expect(rf"(?s){mark}\n(.*?){mark} (\d+)\n", timeout)
-        return m.group(1).strip(), int(m.group(2))
+        # lines of the kernel's log may come in between
+        out = re.sub(r"^\[ *\d+\.\d{6}\] .*\n?", "", m.group(1), flags=re.M)
+        return out.strip(), int(m.group(2))
 
     def wait(self, timeout=120):
         """Waits for the process to end; returns its exit status (negative: the signal)."""

@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 		.boot = {.kernel = (char *)kernel(), .cmdline = (char *)""},
 		.serial = (char *)"none",
 		.monitor = (char *)"none",
+		.gdb = (char *)"none",
 		.sandbox = CONFIG_SANDBOX_OFF,
 	};
 	struct event_loop *loop;

@@ -317,6 +317,12 @@ static void test_sgi(void)
 static u8 pages[4][PAGE] __attribute__((aligned(PAGE)));
 static u32 stop, failures, faults;
 
+/* Each takes as long as it takes until the others have their turn. */
+static u32 turns(void)
+{
+	return 1600 / n_cpus / n_cpus;
+}
+
 struct remap {
 	const char *name;
 	u64 va, *pte, attr;
@@ -329,6 +335,7 @@ static u64 remap_fault(u64 *regs, u64 elr, u64 esr, u64 far)
 	if ((far & ~0x1fffffull) != HIGH_BASE && (far & ~0x1fffffull) != LOW_BASE)
 		return 0;
 	__atomic_fetch_add(&faults, 1, __ATOMIC_RELAXED);
+	relax();
 	return elr; /* between break and make: again */
 }
 
@@ -406,7 +413,7 @@ static void remap(void *arg)
 		}
 		return;
 	}
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < turns(); i++) {
 		u8 *old = pages[i & 1], *new = pages[~i & 1];
 		u64 seen, then;
 
@@ -511,7 +518,7 @@ static void smc(void *arg)
 		}
 		return;
 	}
-	for (u32 i = 1; i < 2000; i++) {
+	for (u32 i = 1; i < turns(); i++) {
 		if (s->remap) {
 			u32 *new = code[i & 1];
 

@@ -44,7 +44,8 @@ struct fix {
 };
 
 enum {
-	CASE_IGN_MEM_ON_SIG = 1, /* a store that faults may have written some of its bytes */
+	CASE_IGN_MEM_ON_SIG = 1,  /* a store that faults may have written some of its bytes */
+	CASE_IGN_NZCV_ON_SIG = 2, /* dead flags set before a branch: docs/conformance.md */
 };
 
 /* 128 bytes, little endian. State not given here follows from the seed. */

@@ -175,6 +175,8 @@ void result_mask(const struct insn_case *c, struct result *res)
 	/* Outside the window the engines' address spaces differ. */
 	if ((res->r.sig & 0xff) == 11 && !res->r.fault)
 		res->r.sig = 11;
+	if (c->flags & CASE_IGN_NZCV_ON_SIG)
+		res->r.nzcv = 0;
 	for (int i = 0; i < 31; i++)
 		if (c->ign_x >> i & 1)
 			res->r.x[i] = 0;

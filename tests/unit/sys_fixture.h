@@ -35,11 +35,6 @@ static struct {
 } calls;
 
 /* Prototypes are in dbt/cpu.h and dbt/dbt.h. */
-u32 cpu_el0_mode(const struct dbt_vcpu *c)
-{
-	return c->tr_mode;
-}
-
 void view_switch(struct dbt_vcpu *c)
 {
 	calls.view_switch++;

@@ -528,7 +528,7 @@ static void test_header_rewritten(void **state)
 	VG_RACES_ON_PURPOSE();
 	create(f, (struct virtio_blk_params){0});
 	vg_bring_up(&f->g, FLUSH, 1);
-	put_header(&f->g, VIRTIO_BLK_T_IN, 0);
+	put_header(&f->g, VIRTIO_BLK_T_IN, 7); /* the other thread may start late */
 	fl = (struct flipper){.header = vg_ptr(&f->g, HDR)};
 	assert_int_equal(pthread_create(&t, NULL, flip_header, &fl), 0);
 	for (unsigned i = 0; i < 300; i++) {
