@@ -96,7 +96,7 @@ $(BUILD)/fuzz_rules_prove: $(RULES_FUZZ_OBJS) $(patsubst %.c,$(BUILD)/%.o,$(filt
 $(BUILD)/fuzz_rules_prove: LDLIBS += -lz3
 
 # ---- golden listings: what code the rules become ----
-GOLDEN_SRC := tests/rules/golden.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
+GOLDEN_SRC := tests/rules/golden.c tests/rules/encode.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
               $(wildcard rules/lang/*.c)
 $(BUILD)/rules-golden: $(GOLDEN_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) $(BUILD)/libarmature.a
 	@mkdir -p $(@D)
@@ -108,3 +108,8 @@ golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/
 	$(Q)BUILD=$(BUILD) tests/rules/golden.sh
 golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
 	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
+
+TEST_DEPS += $(BUILD)/rules-golden
+TEST_TAP += rules-cmd rules-golden
+TEST_CMD_rules-cmd = /usr/bin/python3 -B tests/rules/run.py $(BUILD)/armature
+TEST_CMD_rules-golden = env BUILD=$(BUILD) tests/rules/golden.sh
