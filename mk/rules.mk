@@ -33,7 +33,7 @@ $(BUILD)/rules-prove: $(PROVE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(PROVE_SRC) -lz3
 
 # Seeded errors must be rejected.
-MUTATE_SRC := rules/prove/mutate.c rules/prove/concrete.c rules/prove/concrete_rule.c \
+MUTATE_SRC := rules/prove/mutate.c rules/prove/mutations.c rules/prove/concrete.c rules/prove/concrete_rule.c \
               $(filter %.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c)
 
 $(BUILD)/rules-mutate: $(MUTATE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt/hir.h
@@ -42,8 +42,8 @@ $(BUILD)/rules-mutate: $(MUTATE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) d
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(MUTATE_SRC) -lz3
 
 .PHONY: mutate
-mutate: $(BUILD)/rules-mutate ## seed 600 errors into the base rules: checker and prover must reject all
-	$(Q)$< $(MUTATE_FLAGS) $(RULES_BASE)
+mutate: $(BUILD)/rules-mutate ## seed 600 errors into the rules (MUTATE_FLAGS=-v: with counterexamples); all must be rejected
+	$(Q)$< $(MUTATE_FLAGS) $(RULES_BASE) $(RULES_LEARN)
 
 .PHONY: prove
 prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--all: all)
@@ -109,7 +109,8 @@ golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/
 golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
 	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
 
-TEST_DEPS += $(BUILD)/rules-golden
-TEST_TAP += rules-cmd rules-golden
+TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate
+TEST_TAP += rules-cmd rules-golden rules-mutate
+TEST_CMD_rules-mutate = tests/tap.sh rules-mutate $(BUILD)/rules-mutate -n 60 -s $(INSN_SEED) $(RULES_BASE) $(RULES_LEARN)
 TEST_CMD_rules-cmd = /usr/bin/python3 -B tests/rules/run.py $(BUILD)/armature
 TEST_CMD_rules-golden = env BUILD=$(BUILD) tests/rules/golden.sh
