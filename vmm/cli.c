@@ -317,6 +317,7 @@ static void print_main_help(void)
 	       "\n"
 	       "usage: armature run [CONFIG.json] [OPTION...]   start a machine\n"
 	       "       armature check CONFIG.json [OPTION...]   validate, start nothing\n"
+	       "       armature rules list|show|stats|match    the translation rules\n"
 	       "       armature COMMAND --help                  options of a command\n"
 	       "       armature --version | --help\n");
 }
@@ -487,6 +488,6 @@ int cli_parse(int argc, char **argv, struct cli *cli)
 		}
 		return err;
 	}
-	error_report("unknown command \"%s\": run or check; see armature --help", argv[1]);
+	error_report("unknown command \"%s\": run, check or rules; see armature --help", argv[1]);
 	return -EINVAL;
 }
