@@ -214,6 +214,8 @@ struct dbt_vm {
 	struct dbt_stats stats;
 	u64 op_uses[2048];
 	u64 *rule_uses; /* by rule id, see dbt/rules.h */
+	u8 *profile;	/* see dbt/profile.h; NULL without count_insns */
+	u64 profile_used;
 };
 
 /* Host pointer to RAM, NULL outside. */
