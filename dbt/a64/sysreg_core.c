@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Accessors of the system registers named by sysreg.def, except debug and performance monitors. */
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include "dbt/a64/sysreg.h"
 #include "dbt/vm.h"
+#include "dbt/x64/vops.h"
 
 u64 get_plain(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
@@ -281,13 +281,6 @@ u64 get_isr(struct dbt_vcpu *cpu, const struct sysreg *r)
 	       (lines & DBT_FIQ ? BIT(6) : 0);
 }
 
-static bool host_has_rdrnd(void)
-{
-	unsigned a, b, c, d;
-
-	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_RDRND);
-}
-
 __attribute__((target("rdrnd"))) static bool host_random(u64 *val)
 {
 	unsigned long long v = 0;
@@ -304,7 +297,7 @@ __attribute__((target("rdrnd"))) static bool host_random(u64 *val)
 u64 get_rndr(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
 	u64 val = 0;
-	bool ok = host_has_rdrnd() && host_random(&val);
+	bool ok = host_has(HOST_RDRAND) && host_random(&val);
 
 	cpu_nzcv_set(cpu, ok ? 0 : 4);
 	return ok ? val : 0;
