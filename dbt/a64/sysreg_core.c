@@ -113,6 +113,7 @@ int set_spsel(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 	cpu_sp_save(cpu);
 	cpu->ps.spsel = val & 1;
 	cpu_sp_load(cpu);
+	view_switch(cpu);
 	return HELPER_JUMP;
 }
 
@@ -222,7 +223,7 @@ int set_sctlr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 	changed = old ^ cpu->sys.sctlr_el1;
 	if (changed & (SCTLR_WXN | SCTLR_EPAN))
 		return regime_changed(cpu, old & SCTLR_M);
-	if (changed & SCTLR_M)
+	if (changed & (SCTLR_M | SCTLR_A | SCTLR_SA | SCTLR_SA0))
 		view_switch(cpu);
 	return changed ? HELPER_JUMP : HELPER_NEXT;
 }
