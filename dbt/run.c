@@ -133,7 +133,6 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			a64_take_irq(cpu);
 		if (cpu->pc & 3) {
 			a64_take_sync(cpu, EC_PC_ALIGN, 0, cpu->pc);
-			cpu->sys.far_el1 = cpu->pc;
 			continue;
 		}
 		if (unlikely(debug_wanted(cpu))) {

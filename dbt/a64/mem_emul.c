@@ -156,7 +156,7 @@ static void *atomic_fault(struct dbt_vcpu *cpu, u64 va, u32 fsc, enum kind kind)
 	bool write = kind == STORE;
 
 	if (kind == UPDATE && (fsc & 0x3f) != FSC_ALIGN && (fsc & 0x3f) != FSC_EXTERNAL)
-		write = !mmu_walk_flags(cpu, GVA(va), ACC_READ, cpu->ps.el, WALK_PEEK, &w);
+		write = !mmu_walk(cpu, GVA(va), ACC_READ, cpu->ps.el, &w);
 	a64_take_dabt(cpu, va, fsc, write, cpu->pc);
 	return NULL;
 }
