@@ -189,5 +189,7 @@ struct dbt_stats {
 void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st);
 /* Per-rule and per-encoding use counts as JSON members, for --stats. */
 void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f);
+/* Executed blocks, a line each (dbt/profile.h); nothing without count_insns. No vCPU runs. */
+void dbt_vm_dump_profile(struct dbt_vm *vm, FILE *f);
 
 #endif

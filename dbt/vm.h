@@ -147,13 +147,27 @@ struct dbt_view {
 };
 
 /*
- * Exclusives of several vCPUs, by host address: a version that a successful store-exclusive changes
- * by two, odd while it is at work. It makes A-B-A by exclusives visible, which lists with LL/SC
- * rely on; A-B-A by plain stores or LSE stays unseen.
+ * Exclusives of several vCPUs: what makes A-B-A visible. Every 16 bytes of memory share (hashed by
+ * host address) a bucket of two counters. A load-exclusive notes both before it loads, and a
+ * store-exclusive succeeds only if neither has changed:
+ *
+ *	version		goes on by two with each store-exclusive; odd while that is at work, which
+ *is what keeps two of them apart. Only who made it odd writes it count		goes on with each
+ *LSE atomic, after it; zero until the first load-exclusive of the bucket, and while it is zero
+ *atomics leave it alone
+ *
+ * An atomic counts after its change and before anything else its CPU does, so that whoever puts the
+ * old value back because it learnt of that change comes after the count. Plain stores are not
+ * counted: docs/dbt-smp.md says what that means.
  */
+struct excl_bucket {
+	_Atomic u32 version;
+	_Atomic u32 count;
+	u32 pad[14]; /* a cache line each */
+};
+#define EXCL_COUNT   4 /* offset of count */
 #define EXCL_BUCKETS 1024
-#define EXCL_MASK \
-	((EXCL_BUCKETS - 1) * 64) /* of host address * 4: a bucket for each 16 bytes, by lines */
+#define EXCL_MASK    ((EXCL_BUCKETS - 1) * 64) /* of host address * 4 */
 
 struct dbt_vm {
 	struct dbt_config cfg;
@@ -188,7 +202,7 @@ struct dbt_vm {
 				      vm->lock */
 	u64 view_stamp;
 
-	u8 *excl;
+	struct excl_bucket *excl;
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;
@@ -200,6 +214,8 @@ struct dbt_vm {
 	struct dbt_stats stats;
 	u64 op_uses[2048];
 	u64 *rule_uses; /* by rule id, see dbt/rules.h */
+	u8 *profile;	/* see dbt/profile.h; NULL without count_insns */
+	u64 profile_used;
 };
 
 /* Host pointer to RAM, NULL outside. */
