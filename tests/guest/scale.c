@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Throughput of n CPUs on independent work against one: arithmetic, memory, calls. The best of several
- * turns, since the host may have other work; a measurement, not a test (result is always ok).
+ * Throughput of n CPUs on independent work against one: arithmetic, memory, calls. The best of
+ * several turns, since the host may have other work; a measurement, not a test (result is always
+ * ok).
  */
 #include "tests/guest/guest.h"
 
