@@ -178,7 +178,7 @@ static void test_identity(void)
 
 	begin();
 	typer = *gic_reg(GICD, 4);
-	check((typer & 31) == 8); /* 288 INTIDs */
+	check((typer & 31) >= 7); /* 256 INTIDs */
 	if (!v3)
 		check((typer >> 5 & 7) == n_cpus - 1);
 	*gic_reg(GICD, 4) = ~typer;

@@ -307,7 +307,7 @@ void on_bad(void)
 
 unsigned gic_version(void)
 {
-	return (*gic_reg(GICD, 0xffe8) >> 4 & 15) == 3 ? 3 : 2; /* GICD_PIDR2 */
+	return mrs(id_aa64pfr0_el1) >> 24 & 15 ? 3 : 2; /* has the system registers */
 }
 
 static void redist_init(void)
