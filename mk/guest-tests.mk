@@ -1,5 +1,5 @@
 # Bare-metal guest programs (tests/guest): each .c with a main is one ELF that prints TAP on the PL011.
-GT_PROGS := smp excl litmus scale debug el1 platform
+GT_PROGS := smp gic excl litmus scale debug el1 platform
 GT_BIN   := $(BUILD)/tests/guest
 GT_CC     = $(CROSS)gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. -ffreestanding -fno-builtin \
 		-fno-stack-protector -fno-pic -fno-tree-loop-distribute-patterns -mgeneral-regs-only \
@@ -22,7 +22,7 @@ $(GT_BIN)/%.flat: tests/guest/%.c tests/guest/start.S tests/guest/lib.c tests/gu
 	$(Q)$(GT_CC) -Wl,--defsym=flat_base=0x40080000 -o $@.elf $(filter %.c %.S,$^)
 	$(Q)$(CROSS)objcopy -O binary $@.elf $@
 
-GT_SUITES := guest-smp guest-smp-small guest-excl guest-litmus guest-debug guest-el1 guest-el1-flat \
+GT_SUITES := guest-smp guest-smp-small guest-smp-gicv2 guest-gic guest-gicv2 guest-excl guest-litmus guest-debug guest-el1 guest-el1-flat \
 	     guest-platform guest-platform-flat
 TEST_DEPS += $(GT_FLATS)
 TEST_TAP += $(GT_SUITES)
@@ -34,6 +34,9 @@ TEST_CMD_guest-platform-flat = $(GT_RUN) platform.flat 1
 TEST_CMD_guest-smp = $(GT_RUN) smp 2
 # More CPUs than the host has, and a code cache that does not hold the last test
 TEST_CMD_guest-smp-small = $(GT_RUN) smp 4 --set dbt.code_cache=4M
+TEST_CMD_guest-smp-gicv2 = $(GT_RUN) smp 3 --set machine.gic=2
+TEST_CMD_guest-gic = $(GT_RUN) gic 4
+TEST_CMD_guest-gicv2 = $(GT_RUN) gic 3 --set machine.gic=2
 TEST_CMD_guest-excl = $(GT_RUN) excl 4
 TEST_CMD_guest-litmus = $(GT_RUN) litmus 4 --append runs=3000
 TEST_TAP_LONG += guest-litmus-long
