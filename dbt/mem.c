@@ -99,7 +99,7 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 			return HELPER_JUMP;
 		}
 	}
-	if (unlikely(cpu->vm->watching) && a64_take_watch(cpu, GVA(va), size, write, unpriv))
+	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, unpriv))
 		return HELPER_JUMP;
 	for (unsigned k = 0; k < (first < size ? 2u : 1u); k++) {
 		unsigned n = k ? size - first : first;

@@ -199,11 +199,12 @@ static int make_sandboxes(struct machine *m)
 
 int machine_create(const struct vm_config *cfg, struct event_loop *loop, struct machine **out)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct machine *m = aligned_alloc(_Alignof(struct machine), sizeof(*m));
 	int err;
 
 	if (!m)
 		return -ENOMEM;
+	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
 	m->loop = loop;
 	m->images.kernel_fd = m->images.initrd_fd = -1;

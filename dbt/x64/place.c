@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "dbt/profile.h"
+
 #define SCRATCH_MASK (BIT(RAX) | BIT(RCX) | BIT(RDX))
 #define BLOCK_MARGIN 512 /* bytes one op may need at most, with its cold part */
 
@@ -485,6 +487,21 @@ static void place_ops(struct place *p)
 	p->i = tr->hir.n ? tr->hir.n - 1 : 0;
 }
 
+static const u8 no_counter[8] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}; /* nop */
+
+/* inc qword [counter]: EFLAGS hold nothing yet. Returns where the counter's address goes. */
+static u8 *count_block(struct place *p)
+{
+	if (!p->vm->profile)
+		return NULL;
+	x8(&p->a, 0x48);
+	x8(&p->a, 0xff);
+	x8(&p->a, 0x04);
+	x8(&p->a, 0x25);
+	x32(&p->a, 0);
+	return p->a.p - 4;
+}
+
 static _Thread_local struct place *place_buf;
 
 struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page,
@@ -492,7 +509,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 {
 	struct place *p = place_buf;
 	struct block *b;
-	u8 *rw;
+	u8 *rw, *counter, *hot, *hot_end;
 
 	if (!p && !(p = place_buf = malloc(sizeof(*p)))) {
 		*why = "out of memory";
@@ -517,10 +534,13 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->a.p += hconst_copy(p->a.p);
 	p->a.end = rw + BLOCK_ROOM - MAX_SITES * sizeof(struct site) - 64;
 	p->entry_rx = xasm_pc(&p->a);
+	hot = p->a.p;
+	counter = count_block(p);
 	analyse(p);
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)
 		place_fallthrough(p);
+	hot_end = p->a.p;
 	if (!p->fail && !p->a.overflow)
 		place_cold(p);
 	if (p->fail || p->a.overflow) {
@@ -536,6 +556,13 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		.single = tr->single,
 		.nsites = p->nsites,
 	};
+	if (counter) {
+		u32 at = profile_block(vm, tr, b, hot, (u32)(hot_end - hot));
+
+		memcpy(counter, &at, 4);
+		if (!at)
+			memcpy(counter - 4, no_counter, sizeof(no_counter));
+	}
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several CPUs: power, atomic instructions, exclusives, interrupts between CPUs, translations and
+ * Several CPUs: power, atomic instructions, interrupts between CPUs, translations and
  * code taken away under another CPU's feet.
  */
 #include "tests/guest/guest.h"
@@ -182,83 +182,6 @@ static void test_atomics(void)
 	result(at.locked == n / 8, "lock by SWPA and a released store: %u", at.locked);
 	result(at.wfe_locked == n / 8, "lock by LDAXR, STXR and WFE: %u", at.wfe_locked);
 	result(at.set == 0, "STSET, STCLR, STEOR: %x", at.set);
-}
-
-/* ---- exclusives and ABA ---- */
-
-/*
- * CPU 0 loads exclusively, CPU 1 changes the word and changes it back, CPU 0 stores: it must fail.
- * How CPU 1 does it: exclusives, which guests rely on for lists with LL/SC; the others are known to
- * be invisible.
- */
-enum aba { ABA_LLSC, ABA_CAS, ABA_STORE };
-static u64 aba_word __attribute__((aligned(64)));
-static u32 aba_step;
-static enum aba aba_how;
-static unsigned aba_done;
-
-static void aba_change(u64 from, u64 to)
-{
-	u64 v;
-	u32 s;
-
-	switch (aba_how) {
-	case ABA_LLSC:
-		do
-			asm volatile("ldxr %0, [%2]; stxr %w1, %3, [%2]"
-				     : "=&r"(v), "=&r"(s)
-				     : "r"(&aba_word), "r"(to)
-				     : "memory");
-		while (s);
-		break;
-	case ABA_CAS:
-		asm volatile(LSE "casal %0, %2, %1" : "+r"(from), "+Q"(aba_word) : "r"(to));
-		break;
-	case ABA_STORE: *(volatile u64 *)&aba_word = to; break;
-	}
-}
-
-static void aba(void *arg)
-{
-	u64 v;
-	u32 s;
-
-	for (unsigned i = 0; i < 1000; i++) {
-		if (this_cpu() == 1) {
-			while (load_acquire(&aba_step) != 2 * i + 1)
-				relax();
-			aba_change(1, 2);
-			aba_change(2, 1);
-			store_release(&aba_step, 2 * i + 2);
-			continue;
-		}
-		/* Between the two, only what neither clears the monitor nor ends the block for
-		 * long. */
-		asm volatile("ldxr %0, [%2]\n"
-			     "stlr %w3, [%4]\n"
-			     "1: ldar w9, [%4]\n"
-			     "cmp w9, %w5\n"
-			     "b.ne 1b\n"
-			     "stxr %w1, %0, [%2]"
-			     : "=&r"(v), "=&r"(s)
-			     : "r"(&aba_word), "r"(2 * i + 1), "r"(&aba_step), "r"(2 * i + 2)
-			     : "memory", "x9", "cc");
-		aba_done += !s;
-	}
-}
-
-static void test_aba(void)
-{
-	static const char *const how[] = {"exclusives", "CAS # TODO invisible to the monitor",
-					  "plain stores # TODO invisible to the monitor"};
-
-	for (unsigned k = 0; k < ARRAY_SIZE(how); k++) {
-		aba_how = k;
-		aba_word = 1;
-		aba_step = aba_done = 0;
-		cpus_run(2, aba, NULL);
-		result(aba_done == 0, "STXR fails after A-B-A by %s", how[k]);
-	}
 }
 
 /* ---- interrupts between CPUs ---- */
@@ -701,7 +624,6 @@ int main(void)
 	test_atomics();
 	test_sgi();
 	if (n_cpus > 1) {
-		test_aba();
 		test_remap();
 		test_smc();
 		test_landing();

@@ -76,6 +76,11 @@ int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n)
 	return 0;
 }
 
+int dbt_vm_set_watchpoints(struct dbt_vm *vm, const struct dbt_watchpoint *w, unsigned n)
+{
+	return 0;
+}
+
 void dbt_vcpu_set_debug(struct dbt_vcpu *cpu, bool step)
 {
 }
