@@ -168,7 +168,7 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
  * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
  * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
-static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+static int emit_page_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	struct xasm *a = &p->a;
 	unsigned len = (unsigned)(g->hi - g->lo);
@@ -238,6 +238,15 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 	return ra;
 }
 
+static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+{
+	unsigned cat = cat_begin(p, XC_CHECK);
+	int ra = emit_page_check(p, h, g, desc);
+
+	cat_end(p, cat);
+	return ra;
+}
+
 static void note_site(struct place *p, u32 desc)
 {
 	if (p->nsites == MAX_SITES) {
@@ -272,7 +281,10 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 			if (p->busy & BIT(RDX))
 				return NULL;
 			cache_lose_rdx(p);
+			unsigned cat = cat_begin(p, XC_CHECK);
+
 			x_mov_rm(&p->a, 8, RDX, xm(RBP, CPU_OFF(addend) + 8 * k));
+			cat_end(p, cat);
 			p->ac_rdx = k;
 		}
 		take_rdx_for_op(p); /* not to be given away within this op */
@@ -314,6 +326,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	struct xasm *a = &p->a;
 	bool mem = opnd_is_mem(p, &h->a);
 	struct group g;
+	unsigned cat;
 	int ra;
 
 	*desc = 0;
@@ -329,6 +342,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo)
 			   : xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	ac = cache_add(p, h, &g);
+	cat = cat_begin(p, XC_CHECK);
 	if (mem) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
 		ac->hostptr = true;
@@ -338,6 +352,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	}
 	if (ac->saved)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(addend) + 8 * p->ac_rdx), RDX);
+	cat_end(p, cat);
 	if (mem)
 		return xm(RDX, h->imm2 - g.lo);
 	return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
