@@ -368,6 +368,43 @@ void flags_carry(struct place *p, bool want_add)
 	cat_end(p, cat);
 }
 
+/* ---- guest registers in memory: what the coordination switches are about ---- */
+
+static u32 pinned_mask(const struct hir_opnd *o)
+{
+	return o->kind == H_X && regmap_host[o->reg] >= 0 ? BIT(o->reg) : 0;
+}
+
+void state_store(struct place *p, unsigned to)
+{
+	unsigned cat = cat_begin(p, XC_STATE);
+	u32 written = 0;
+
+	for (; p->stored < to; p->stored++)
+		written |= pinned_mask(&p->tr->hir.op[p->stored].d);
+	for (unsigned r = 0; r < 32; r++)
+		if (written & BIT(r))
+			x_mov_mr(&p->a, 8, xm(RBP, X_OFF(r)), regmap_host[r]);
+	cat_end(p, cat);
+}
+
+/* What the block reads, at its entry. */
+static void state_load(struct place *p)
+{
+	unsigned cat = cat_begin(p, XC_STATE);
+	u32 read = 0;
+
+	for (unsigned i = 0; i < p->tr->hir.n; i++) {
+		const struct hir *h = &p->tr->hir.op[i];
+
+		read |= pinned_mask(&h->a) | pinned_mask(&h->b) | pinned_mask(&h->c);
+	}
+	for (unsigned r = 0; r < 32; r++)
+		if (read & BIT(r))
+			x_mov_rm(&p->a, 8, regmap_host[r], xm(RBP, X_OFF(r)));
+	cat_end(p, cat);
+}
+
 /* ---- liveness ---- */
 
 static bool reads_flags(const struct hir *h)
@@ -496,6 +533,11 @@ static void place_op(struct place *p, const struct hir *h)
 		p->fail = hir_op_name(h->op);
 	cache_note_write(p, h);
 	free_dead(p, h);
+	if (p->vm->cfg.no_lazy_flags && p->fl_eflags) {
+		if (p->fl_live[p->i])
+			flags_to_mem(p);
+		p->fl_eflags = false;
+	}
 }
 
 static void place_ops(struct place *p)
@@ -607,6 +649,9 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	counter = count_block(p);
 	memset(p->a.n, 0, sizeof(p->a.n));
 	p->a.cat = XC_WORK;
+	p->stored = 0;
+	if (vm->cfg.no_across_blocks)
+		state_load(p);
 	analyse(p);
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)

@@ -101,20 +101,26 @@ static void emit_indirect(struct place *p, bool checked, bool call)
 	}
 }
 
+/* Anything pending? Then by the dispatcher to page offset `off`. */
+static void emit_poll(struct place *p, s64 off)
+{
+	struct xasm *a = &p->a;
+	struct cold *c = cold_add(p, COLD_POLL);
+	unsigned cat = cat_begin(p, XC_POLL);
+
+	c->desc = (u32)off;
+	x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
+	cold_from(c, x_jcc_fwd(a, XCC_NE));
+	cat_end(p, cat);
+}
+
 /* Leaves the block for page offset `off` (any page). */
 static void emit_goto(struct place *p, s64 off, bool poll)
 {
 	struct xasm *a = &p->a;
 
-	if (poll) {
-		struct cold *c = cold_add(p, COLD_POLL);
-		unsigned cat = cat_begin(p, XC_POLL);
-
-		c->desc = (u32)off;
-		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
-		cold_from(c, x_jcc_fwd(a, XCC_NE));
-		cat_end(p, cat);
-	}
+	if (poll || p->vm->cfg.poll_always)
+		emit_poll(p, off);
 	if (in_page(off)) {
 		align_link(p, off, 1);
 		link_field(p, x_jmp_fwd(a), (u32)off);
@@ -135,6 +141,8 @@ void place_fallthrough(struct place *p)
 	unsigned cat = cat_begin(p, XC_BRANCH);
 
 	cache_drop_all(p);
+	if (p->vm->cfg.no_across_blocks)
+		state_store(p, p->tr->hir.n);
 	if (p->fl_live[p->i])
 		flags_to_mem(p);
 	emit_goto(p, p->tr->page_off + 4 * (s64)p->tr->n, false);
@@ -151,7 +159,8 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	s64 taken = h->a.imm, next = p->tr->page_off + 4 * (s64)p->tr->n;
 	bool unsaved = p->fl_eflags && !p->fl_mem, pol_add = p->pol_add;
 	bool save_taken = unsaved && p->tr->live_taken;
-	bool direct = !is_back_edge(p, h, taken) && in_page(taken) && !save_taken;
+	bool direct = !is_back_edge(p, h, taken) && in_page(taken) && !save_taken &&
+		      !p->vm->cfg.poll_always;
 	u8 *skip;
 
 	p->two_way = true;
@@ -258,6 +267,8 @@ static void call_direct(struct place *p, const struct hir *h)
 		emit_goto(p, off, is_back_edge(p, h, off));
 		return;
 	}
+	if (p->vm->cfg.poll_always)
+		emit_poll(p, off);
 	if (in_page(off)) {
 		x_push(a, RCX);
 		align_link(p, off, 1);
@@ -386,6 +397,8 @@ bool place_ctl(struct place *p, const struct hir *h)
 
 	if (branch)
 		cache_drop_all(p);
+	if (branch && p->vm->cfg.no_across_blocks)
+		state_store(p, p->i);
 	done = place_control(p, h);
 	cat_end(p, cat);
 	return done;

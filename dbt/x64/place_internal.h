@@ -84,6 +84,9 @@ struct place {
 	struct site site[MAX_SITES];
 	unsigned nsites;
 	u64 entry_rx;
+	unsigned stored; /* results of ops before it are in the CPU state: no_across_blocks, _memory
+			  */
+
 	/* profile: a.n at the final branch, and behind its taken edge */
 	u8 *taken_counter;
 	bool two_way;
@@ -121,6 +124,8 @@ static inline void cat_end(struct place *p, unsigned old)
 	p->a.cat = (u8)old;
 }
 void count_taken(struct place *p);
+void state_store(struct place *p,
+		 unsigned to); /* registers written before op `to` since the last call */
 
 /* Flags. */
 void flags_clobber(struct place *p);		   /* before anything that writes EFLAGS */

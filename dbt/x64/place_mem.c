@@ -72,7 +72,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			  .store = is_store(first),
 			  .count = 1,
 			  .one_insn = true};
-	bool narrow = p->tr->single || p->vm->cfg.no_hoist;
+	bool narrow = p->tr->single || p->vm->cfg.no_hoist || p->vm->cfg.no_across_memory;
 	const struct hir_opnd *base = &first->a;
 	bool other = false;
 	s64 delta = 0;
@@ -241,7 +241,11 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	unsigned cat = cat_begin(p, XC_CHECK);
-	int ra = emit_page_check(p, h, g, desc);
+	int ra;
+
+	if (p->vm->cfg.no_across_memory)
+		state_store(p, p->i);
+	ra = emit_page_check(p, h, g, desc);
 
 	cat_end(p, cat);
 	return ra;
@@ -322,7 +326,9 @@ static struct addend_cache *cache_add(struct place *p, const struct hir *h, cons
  */
 static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc)
 {
-	struct addend_cache *ac = cache_find(p, h);
+	/* The second access of a pair has been checked with the first. */
+	bool alone = p->vm->cfg.no_across_memory && (!p->i || h[-1].insn != h->insn);
+	struct addend_cache *ac = alone ? NULL : cache_find(p, h);
 	struct xasm *a = &p->a;
 	bool mem = opnd_is_mem(p, &h->a);
 	struct group g;
