@@ -72,7 +72,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			  .store = is_store(first),
 			  .count = 1,
 			  .one_insn = true};
-	bool narrow = p->tr->single || p->vm->cfg.no_hoist;
+	bool narrow = p->tr->single || p->vm->cfg.no_hoist || p->vm->cfg.no_across_memory;
 	const struct hir_opnd *base = &first->a;
 	bool other = false;
 	s64 delta = 0;
@@ -182,7 +182,7 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
  * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
  * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
-static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+static int emit_page_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	struct xasm *a = &p->a;
 	unsigned len = (unsigned)(g->hi - g->lo);
@@ -252,6 +252,19 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 	return ra;
 }
 
+static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+{
+	unsigned cat = cat_begin(p, XC_CHECK);
+	int ra;
+
+	if (p->vm->cfg.no_across_memory)
+		state_store(p, p->i);
+	ra = emit_page_check(p, h, g, desc);
+
+	cat_end(p, cat);
+	return ra;
+}
+
 static void note_site(struct place *p, u32 desc)
 {
 	if (p->nsites == MAX_SITES) {
@@ -286,7 +299,10 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 			if (p->busy & BIT(RDX))
 				return NULL;
 			cache_lose_rdx(p);
+			unsigned cat = cat_begin(p, XC_CHECK);
+
 			x_mov_rm(&p->a, 8, RDX, xm(RBP, CPU_OFF(addend) + 8 * k));
+			cat_end(p, cat);
 			p->ac_rdx = k;
 		}
 		take_rdx_for_op(p); /* not to be given away within this op */
@@ -324,10 +340,13 @@ static struct addend_cache *cache_add(struct place *p, const struct hir *h, cons
  */
 static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc)
 {
-	struct addend_cache *ac = cache_find(p, h);
+	/* The second access of a pair has been checked with the first. */
+	bool alone = p->vm->cfg.no_across_memory && (!p->i || h[-1].insn != h->insn);
+	struct addend_cache *ac = alone ? NULL : cache_find(p, h);
 	struct xasm *a = &p->a;
 	bool mem = opnd_is_mem(p, &h->a);
 	struct group g;
+	unsigned cat;
 	int ra;
 
 	*desc = 0;
@@ -343,6 +362,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo)
 			   : xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	ac = cache_add(p, h, &g);
+	cat = cat_begin(p, XC_CHECK);
 	if (mem) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
 		ac->hostptr = true;
@@ -352,6 +372,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	}
 	if (ac->saved)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(addend) + 8 * p->ac_rdx), RDX);
+	cat_end(p, cat);
 	if (mem)
 		return xm(RDX, h->imm2 - g.lo);
 	return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
