@@ -179,8 +179,8 @@ struct dbt_vm {
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (upper half), MMU off */
-	struct dbt_view flat0;	   /* EL0 with the MMU off, in one mode at a time: boot code, tests */
-	struct dbt_view none; /* never filled: for a TTBR0 that has no view (yet) */
+	struct dbt_view flat0; /* EL0 with the MMU off, in one mode at a time: boot code, tests */
+	struct dbt_view none;  /* never filled: for a TTBR0 that has no view (yet) */
 	struct dbt_view el0[N_VIEWS_MAX];
 	unsigned nel0;
 	pthread_mutex_t view_lock; /* who uses which view. Taken before a view's lock, never with
@@ -188,6 +188,7 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	u8 *excl;
+	bool bti; /* a guarded page has been executed: code keeps PSTATE.BTYPE. Under lock */
 	_Atomic bool watching;		 /* a vCPU has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints;
