@@ -203,6 +203,7 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	struct excl_bucket *excl;
+	bool bti; /* a guarded page has been executed: code keeps PSTATE.BTYPE. Under lock */
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;
