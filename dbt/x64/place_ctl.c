@@ -143,7 +143,7 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	s64 taken = h->a.imm, next = p->tr->page_off + 4 * (s64)p->tr->n;
 	bool unsaved = p->fl_eflags && !p->fl_mem, pol_add = p->pol_add;
 	bool save_taken = unsaved && p->tr->live_taken;
-	u8 *skip;
+	u8 fcmp = p->fl_fcmp, *skip;
 
 	if (!is_back_edge(p, h, taken) && in_page(taken) && !save_taken) {
 		align_link(p, taken, 2);
@@ -154,8 +154,10 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 			flags_to_mem(p);
 		emit_goto(p, taken, is_back_edge(p, h, taken));
 		x_patch(a, skip);
-		if (unsaved)
-			flags_defined(p, pol_add); /* as on the way to the branch */
+		if (unsaved) { /* as on the way to the branch */
+			flags_defined(p, pol_add);
+			p->fl_fcmp = fcmp;
+		}
 	}
 	if (unsaved && p->tr->live_next)
 		flags_to_mem(p);
