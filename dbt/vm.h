@@ -21,6 +21,7 @@
 #define BLOCK_ROOM	32768 /* bytes of code cache a translation may need */
 #define SLOTS_PER_PAGE	1024
 #define MAX_BREAKPOINTS 256
+#define MAX_WATCHPOINTS 32
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -202,9 +203,10 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	struct excl_bucket *excl;
-	_Atomic bool watching;		 /* a vCPU has had a watchpoint, and may have one */
+	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
-	unsigned nbreakpoints;
+	unsigned nbreakpoints, nwatchpoints;
+	struct dbt_watchpoint watchpoint[MAX_WATCHPOINTS]; /* likewise */
 
 	struct dbt_vcpu *vcpu[64]; /* constant while one runs */
 	unsigned nvcpus;
@@ -212,6 +214,8 @@ struct dbt_vm {
 	struct dbt_stats stats;
 	u64 op_uses[2048];
 	u64 *rule_uses; /* by rule id, see dbt/rules.h */
+	u8 *profile;	/* see dbt/profile.h; NULL without count_insns */
+	u64 profile_used;
 };
 
 /* Host pointer to RAM, NULL outside. */
@@ -333,9 +337,13 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
 
 /* ---- debug.c ---- */
-/* A vCPU has an enabled watchpoint in the page of va: every access goes through C (a64_take_watch).
- */
+/* A watchpoint lies in the page of va: every access goes through C (debug_take_watch). */
 bool debug_watched_page(const struct dbt_vm *vm, u64 va);
+/*
+ * Before an access by the instruction at pc, while vm->watching. True: it must not be done, return
+ * HELPER_JUMP; the guest's watchpoint exception was taken, or the vCPU will leave dbt_vcpu_run.
+ */
+bool debug_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv);
 /* The page of va holds a breakpoint of the host's debugger. */
 bool debug_break_page(const struct dbt_vm *vm, u64 va);
 enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };

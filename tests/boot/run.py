@@ -309,6 +309,64 @@ def vulnerabilities(env):
         check("enabled" not in out, out, vm)
 
 
+# The watched bytes are below the stack pointer at the start of a function: it saves registers there, and restores them.
+GDB_SCRIPT = """set pagination off
+set confirm off
+set architecture aarch64
+target remote {socket}
+info threads
+hbreak *{at:#x}
+continue
+info registers pc
+print/x *(unsigned int *)$pc
+set var $frame = $sp - 64
+set var *(unsigned long *)$frame = 0x1122334455667788
+x/1gx $frame
+stepi
+info registers pc
+delete
+watch -l *(unsigned char (*)[64])$frame
+continue
+delete
+rwatch -l *(unsigned char (*)[64])$frame
+continue
+delete
+thread apply all info registers sp
+detach
+"""
+
+
+@test("gdb-multiarch debugs the guest's kernel: breakpoint, step, threads, watchpoints, memory")
+def gdb_kernel(env):
+    if not shutil.which("gdb-multiarch"):
+        raise Skip("no gdb-multiarch")
+    sock = env.path("gdb")
+    extra = ["--gdb", f"unix:{sock}"] if env.armature else ["-gdb", f"unix:path={sock},server=on,wait=off"]
+    with env.boot("shell", append="quiet nokaslr", cpus=2, net="none", extra=extra) as vm:
+        vm.expect("@@SHELL")
+        out, _ = vm.run("grep ' do_sys_openat2$' /proc/kallsyms")
+        check(re.match("ffff[0-9a-f]{12} ", out), f"/proc/kallsyms: {out}", vm)
+        at = int(out.split()[0], 16)
+        vm.run("while :; do read x </proc/uptime; done & sleep 1")
+        r = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch"] +
+                           [a for line in GDB_SCRIPT.format(socket=sock, at=at).splitlines() for a in ("-ex", line)],
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        log = r.stdout + r.stderr
+        pcs = [int(v, 16) for v in re.findall(r"^pc +0x([0-9a-f]+)", log, re.M)]
+        check(pcs == [at, at + 4], f"pc at the breakpoint and a step later: {pcs}, expected {at:#x}\n{log}")
+        check(re.search(r"^. 1 +Thread .*\n. 2 +Thread ", log, re.M), f"two threads expected\n{log}")
+        check(len(re.findall(r"^sp +0xffff[0-9a-f]+", log, re.M)) == 2, f"two kernel stacks expected\n{log}")
+        check(re.search(r":\s+0x1122334455667788", log), f"memory was not written\n{log}")
+        check(re.search(r"Hardware watchpoint 2:.*\n\nOld value = .*\nNew value = ", log),
+              f"no hit of the watchpoint for writes\n{log}")
+        check(re.search(r"Hardware read watchpoint 3:.*\n\nValue = ", log),
+              f"no hit of the watchpoint for reads\n{log}")
+        out, status = vm.run("kill $!; nproc")
+        check(status == 0 and out == "2", f"after the debugger left: {out}\n{log}", vm)
+        vm.send("poweroff")
+        check_off(vm)
+
+
 @test("reset has an exit status of its own")
 def reset(env):
     with env.boot("reboot", net="none") as vm:
