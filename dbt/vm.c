@@ -91,6 +91,7 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 	}
 	memset(vm->excl, 0, EXCL_BUCKETS * 64);
 	vm->cfg = *cfg;
+	vm->count_insns = cfg->count_insns;
 	vm->tsc_mul = (u64)(((u128)1000000000ull << 32) / tsc_hz());
 	vm->tsc_base = __rdtsc();
 	r = code_init(vm, err);

@@ -188,7 +188,9 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	u8 *excl;
-	bool bti; /* a guarded page has been executed: code keeps PSTATE.BTYPE. Under lock */
+	/* Once set, all code does it; vm_set_flag. */
+	bool bti;			 /* a guarded page has been executed: keeps PSTATE.BTYPE */
+	bool count_insns;		 /* someone wants to know: counts executed instructions */
 	_Atomic bool watching;		 /* a vCPU has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints;
@@ -344,6 +346,7 @@ static inline bool debug_wanted(const struct dbt_vcpu *cpu)
 }
 
 /* ---- run.c ---- (called from thunks) */
+void vm_set_flag(struct dbt_vm *vm, bool *flag); /* takes the lock */
 u64 dbt_dispatch(struct dbt_vcpu *cpu);
 u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off);
 u64 dbt_do_miss(struct dbt_vcpu *cpu);

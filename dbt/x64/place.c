@@ -540,6 +540,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->a.p += hconst_copy(p->a.p);
 	p->a.end = rw + BLOCK_ROOM - MAX_SITES * sizeof(struct site) - 64;
 	p->entry_rx = xasm_pc(&p->a);
+	if (__atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED))
+		x_alu_i(&p->a, 8, XADD, xm(RBP, CPU_OFF(stats.insns_executed)), (s32)tr->n);
 	analyse(p);
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)

@@ -11,12 +11,13 @@ u8 stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
 unsigned n_cpus = 1;
 u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);
 void (*irq_hook)(unsigned intid);
+const u64 *irq_regs;
 
 int main(void);
 void mmu_build(void);
 void secondary_main(void);
 u64 on_sync(u64 *regs);
-void on_irq(void);
+void on_irq(const u64 *regs);
 void on_bad(void);
 
 /* ---- library the compiler wants ---- */
@@ -340,12 +341,13 @@ void gic_send_sgi(unsigned intid, u64 mpidr)
 	isb();
 }
 
-void on_irq(void)
+void on_irq(const u64 *regs)
 {
 	unsigned intid = (unsigned)mrs(S3_0_C12_C12_0); /* ICC_IAR1 */
 
 	if (intid >= 1020)
 		return;
+	irq_regs = regs;
 	if (irq_hook)
 		irq_hook(intid);
 	msr(S3_0_C12_C12_1, intid); /* ICC_EOIR1 */

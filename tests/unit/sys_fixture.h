@@ -64,6 +64,10 @@ void code_invalidate_all(struct dbt_vcpu *c)
 {
 	calls.ic_all++;
 }
+void vm_set_flag(struct dbt_vm *v, bool *flag)
+{
+	*flag = true;
+}
 u64 dbt_vm_clock(const struct dbt_vm *v)
 {
 	return calls.clock;
