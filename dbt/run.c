@@ -275,7 +275,7 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 {
 	struct dbt_vm *vm = cpu->vm;
-	bool unpriv = desc & DESC_UNPRIV;
+	bool unpriv = desc & DESC_UNPRIV && !cpu->ps.uao;
 	struct dbt_view *v;
 	unsigned el = unpriv ? 0 : cpu->ps.el;
 	enum access acc = desc & DESC_STORE ? ACC_WRITE : ACC_READ;

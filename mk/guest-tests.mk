@@ -1,5 +1,5 @@
 # Bare-metal guest programs (tests/guest): each .c with a main is one ELF that prints TAP on the PL011.
-GT_PROGS := smp litmus scale el1 el1irq
+GT_PROGS := smp litmus scale el1 el1irq el1mmu
 GT_BIN   := $(BUILD)/tests/guest
 GT_CC     = $(CROSS)gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. -ffreestanding -fno-builtin \
 		-fno-stack-protector -fno-pic -fno-tree-loop-distribute-patterns -mgeneral-regs-only \
@@ -21,11 +21,12 @@ $(GT_BIN)/%.flat: tests/guest/%.c tests/guest/start.S tests/guest/lib.c tests/gu
 	$(Q)$(GT_CC) -Wl,--defsym=flat_base=0x40080000 -o $@.elf $(filter %.c %.S,$^)
 	$(Q)$(CROSS)objcopy -O binary $@.elf $@
 
-GT_SUITES := guest-smp guest-smp-small guest-litmus guest-el1 guest-el1-flat guest-el1irq
+GT_SUITES := guest-smp guest-smp-small guest-litmus guest-el1 guest-el1-flat guest-el1irq guest-el1mmu
 TEST_DEPS += $(GT_BIN)/el1.flat
 TEST_TAP += $(GT_SUITES)
 TEST_CMD_guest-el1 = $(GT_RUN) el1 1
 TEST_CMD_guest-el1irq = $(GT_RUN) el1irq 1
+TEST_CMD_guest-el1mmu = $(GT_RUN) el1mmu 1
 TEST_CMD_guest-el1-flat = env KIND=flat $(GT_RUN) el1 2 --append flat=1
 TEST_CMD_guest-smp = $(GT_RUN) smp 2
 # More CPUs than the host has, and a code cache that does not hold the last test
