@@ -670,6 +670,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->taken_counter = NULL;
 	p->two_way = false;
 	counter = count_block(p);
+	if (__atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED))
+		x_alu_i(&p->a, 8, XADD, xm(RBP, CPU_OFF(stats.insns_executed)), (s32)tr->n);
 	memset(p->a.n, 0, sizeof(p->a.n));
 	p->a.cat = XC_WORK;
 	p->stored = 0;
