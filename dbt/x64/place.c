@@ -523,15 +523,36 @@ static void close_insn(struct place *p, unsigned insn)
 			p->cold[k].back = p->a.p;
 }
 
+/* Where SP is misaligned, its use as a base may be a fault: helper_sp_written() sees to that. */
+static void check_sp(struct place *p, const struct hir *h)
+{
+	const struct hir_opnd sp = hxsp(REG_SP);
+	struct cold *c;
+
+	p->sp_dirty = false;
+	flags_to_mem(p);
+	p->fl_eflags = false;
+	x_test_i(&p->a, 1, opnd_rm(p, &sp), 15);
+	c = cold_add(p, COLD_BAIL);
+	c->off = insn_off(p, h);
+	c->fn = helper_sp_written;
+	c->save_rdx = p->ac_rdx >= 0;
+	cold_from(c, x_jcc_fwd(&p->a, XCC_NE));
+	c->back = p->a.p;
+}
+
 static void place_op(struct place *p, const struct hir *h)
 {
 	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 48 > p->a.end) {
 		p->a.overflow = true;
 		return;
 	}
+	if (unlikely(p->sp_dirty) && h->op >= HIR_B && h->op <= HIR_RET)
+		check_sp(p, h);
 	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
 		p->fail = hir_op_name(h->op);
 	cache_note_write(p, h);
+	p->sp_dirty |= sp_may_misalign(h);
 	free_dead(p, h);
 	if (p->vm->cfg.no_lazy_flags && p->fl_eflags) {
 		if (p->fl_live[p->i])
@@ -553,6 +574,8 @@ static void place_ops(struct place *p)
 		analyse_temps(p, from, to);
 		for (p->i = from; p->i < to && !p->fail && !p->a.overflow; p->i++)
 			place_op(p, &tr->hir.op[p->i]);
+		if (unlikely(p->sp_dirty))
+			check_sp(p, &tr->hir.op[from]);
 		close_insn(p, insn);
 		from = to;
 	}
@@ -629,7 +652,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	b = (struct block *)rw;
 	memset(p, 0, offsetof(struct place, treg));
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
-	p->fl_eflags = p->pol_add = false;
+	p->fl_eflags = p->pol_add = p->sp_dirty = false;
 	p->fl_mem = true;
 	cache_drop_all(p);
 	p->ncold = p->nsites = 0;

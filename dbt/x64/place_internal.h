@@ -74,6 +74,7 @@ struct place {
 	bool pol_add;	/* EFLAGS: CF = C (after add), else CF = NOT C */
 	u8 fl_fcmp;	/* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
+	bool sp_dirty;	     /* this instruction wrote SP, perhaps not by a multiple of 16 */
 
 	struct addend_cache ac[N_ADDENDS];
 	int ac_rdx;  /* the one in rdx, -1 none */
@@ -147,6 +148,8 @@ void place_fallthrough(struct place *p);
 void place_cold(struct place *p);
 void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
 void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
+/* h writes SP and may leave it misaligned where it was not (SCTLR_EL1.SA). */
+bool sp_may_misalign(const struct hir *h);
 void cache_note_write(struct place *p, const struct hir *h); /* h's destination changes a base */
 /* Vector register of an operand / for a result. */
 int vsrc_reg(struct place *p, const struct hir_opnd *o);

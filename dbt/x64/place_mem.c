@@ -130,6 +130,20 @@ void cache_lose_rdx(struct place *p)
 	p->ac_rdx = -1;
 }
 
+bool sp_may_misalign(const struct hir *h)
+{
+	if (h->d.kind != H_X || h->d.reg != REG_SP)
+		return false;
+	if (h->w != 8)
+		return true;
+	switch (h->op) {
+	case HIR_ADD:
+	case HIR_SUB: return !same_loc(&h->a, &h->d) || h->b.kind != H_IMM || h->b.imm & 15;
+	case HIR_AND: return h->b.kind != H_IMM || h->b.imm & 15;
+	default: return true;
+	}
+}
+
 void cache_note_write(struct place *p, const struct hir *h)
 {
 	for (int k = 0; k < N_ADDENDS; k++) {
@@ -139,7 +153,7 @@ void cache_note_write(struct place *p, const struct hir *h)
 
 		if (!ac->valid || !same_loc(&h->d, &base))
 			continue;
-		if (h->d.kind == H_X && base_step(h, &base, &step)) {
+		if (h->d.kind == H_X && base_step(h, &base, &step) && !sp_may_misalign(h)) {
 			ac->lo -= (s32)step;
 			ac->hi -= (s32)step;
 			ac->ptr_disp -= (s32)step;
