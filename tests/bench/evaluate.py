@@ -381,7 +381,8 @@ class Evaluation:
 
     def ablations(self):
         chosen = [x for x in ABLATIONS if self.known_switch(x[1])]
-        return [x for x in chosen if x[0] != "rules=base" or self.learned]
+        return [x for x in chosen if x[0] == "all on" or
+                re.fullmatch(self.a.off, x[0]) and (x[0] != "rules=base" or self.learned)]
 
     def speed(self):
         configs = [(n, s) for n, s, _ in self.ablations()] + [("QEMU", None)]
@@ -449,6 +450,7 @@ def main():
     ap.add_argument("--guest", default="guest")
     ap.add_argument("--runs", type=int, default=3)
     ap.add_argument("--work", default=WORKS)
+    ap.add_argument("--off", default=".*", help="only optimisations whose name matches are switched off")
     ap.add_argument("--parts", default="counts,qemu,coordination,speed")
     ap.add_argument("--timeout", type=float, default=300)
     ap.add_argument("--output", help="file whose part between the evaluate marks is replaced")
