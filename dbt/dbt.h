@@ -90,8 +90,9 @@ struct dbt_config {
 	bool no_chain;
 	bool no_call_ret;
 	bool no_flag_liveness;
-	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always; /* coordination */
-	bool count_insns; /* executed instructions for --stats; slows the guest */
+	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always,
+		no_define_before_use; /* coordination */
+	bool count_insns;	      /* executed instructions for --stats; slows the guest */
 };
 
 /*

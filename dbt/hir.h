@@ -183,6 +183,8 @@ struct hir {
 	u8 sx;	 /* LD: sign-extend to w */
 	u8 mflags;
 	u8 sub;	  /* enum hir_atomic */
+	u8 defer; /* access: guest instructions back to a compare not carried out yet (schedule.c),
+		     0: none */
 	u16 insn; /* index of the guest instruction in the block */
 	u16 vop;
 	s32 imm2; /* LD/ST/LEA displacement; V: imm8 */

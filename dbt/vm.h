@@ -80,11 +80,14 @@ struct site {
 };
 
 /* Miss descriptor: what a failed inline check tells the C side. */
-#define DESC_OFF(d)   ((d)&0x3ffu) /* instruction index in the page */
-#define DESC_LEN(d)   (((d) >> 10 & 0xffu) + 1)
-#define DESC_STORE    BIT(18)
-#define DESC_UNPRIV   BIT(19)
-#define DESC_EXACT    BIT(20) /* a lone load/store: may be emulated in C at once */
+#define DESC_OFF(d) ((d)&0x3ffu) /* instruction index in the page */
+#define DESC_LEN(d) (((d) >> 10 & 0xffu) + 1)
+#define DESC_STORE  BIT(18)
+#define DESC_UNPRIV BIT(19)
+#define DESC_EXACT  BIT(20) /* a lone load/store: may be emulated in C at once */
+#define DESC_DEFER(d)                                                                \
+	((d) >> 21 & 0x3fu)   /* instructions back to a compare that is due, 0: none \
+			       */
 #define DESC_INDIRECT BIT(31) /* an indirect branch, rax = target */
 
 /*

@@ -426,7 +426,7 @@ static bool reads_flags(const struct hir *h)
 	case HIR_LD: /* what may fault shows NZCV to the handler */
 	case HIR_ST:
 	case HIR_LDV:
-	case HIR_STV:
+	case HIR_STV: return !h->defer; /* then a compare's that is carried out first */
 	case HIR_CAS:
 	case HIR_ATOMIC:
 	case HIR_LDX:
@@ -674,6 +674,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		x_alu_i(&p->a, 8, XADD, xm(RBP, CPU_OFF(stats.insns_executed)), (s32)tr->n);
 	memset(p->a.n, 0, sizeof(p->a.n));
 	p->a.cat = XC_WORK;
+	if (!tr->single && !vm->cfg.no_define_before_use)
+		schedule_flags(tr);
 	p->stored = 0;
 	if (vm->cfg.no_across_blocks)
 		state_load(p);

@@ -353,7 +353,8 @@ static void rule_hash(struct parser *p, struct rule *r)
 	c = arena_alloc(&p->rs->arena, n + 1);
 	if (!c)
 		return;
-	memcpy(c, p->canon, p->canon_len);
+	if (p->canon_len) /* a rule without a line that counts has no text at all */
+		memcpy(c, p->canon, p->canon_len);
 	for (int i = 0; i < r->nvars; i++) {
 		strcat(c, "|");
 		strcat(c, r->vars[i].cls->canon);
