@@ -17,7 +17,9 @@ struct entry {
 	u64 gpa;
 	u32 size; /* of the whole entry, a multiple of 8; 0: not complete */
 	u32 mode, hot;
-	u32 n;
+	u16 n;
+	u8 live; /* NZCV behind the block: 1 after the last instruction, 2 on the next edge, 4 if
+		    taken */
 };
 
 int profile_init(struct dbt_vm *vm, const char **err)
@@ -58,7 +60,8 @@ u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b,
 	e->gpa = b->page->gpa + tr->page_off;
 	e->mode = tr->mode;
 	e->hot = hot;
-	e->n = tr->n;
+	e->n = (u16)tr->n;
+	e->live = (u8)(tr->nzcv_live[tr->n - 1] | tr->live_next << 1 | tr->live_taken << 2);
 	p = (u8 *)(e + 1);
 	for (unsigned i = 0; i < tr->n; i++, p += 4)
 		memcpy(p, &tr->insn[i].raw, 4);
@@ -98,8 +101,8 @@ static void dump_entry(const struct entry *e, FILE *f)
 	const u8 *word = (const u8 *)(e + 1), *rule = word + e->n * 4ul, *span = rule + e->n * 2ul,
 		 *code = span + e->n;
 
-	fprintf(f, "%llu %llx %u", (unsigned long long)e->count, (unsigned long long)e->gpa,
-		e->mode);
+	fprintf(f, "%llu %llx %u %u", (unsigned long long)e->count, (unsigned long long)e->gpa,
+		e->mode, e->live);
 	for (u32 i = 0; i < e->n; i++) {
 		u32 w;
 

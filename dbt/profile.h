@@ -27,7 +27,8 @@ u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b,
 /* Guest instructions executed so far. */
 u64 profile_insns(const struct dbt_vm *vm);
 /*
- * A line a block: count, guest physical address, mode, guest words in hexadecimal, "|", how its
+ * A line a block: count, guest physical address, mode, flags live behind it (1 after the last
+ * instruction, 2 on the edge to the next, 4 if taken), guest words in hexadecimal, "|", how its
  * instructions were translated (rule or "-", ":" and how many instructions it covers), "|", the
  * in-line host code in hexadecimal.
  */

@@ -52,7 +52,7 @@ prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
-LEARN_SRC := $(wildcard rules/learn/*.c) rules/prove/concrete.c rules/prove/concrete_rule.c \
+LEARN_SRC := $(filter-out rules/learn/eval.c,$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
              rules/prove/instance.c $(wildcard rules/lang/*.c)
 
 $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $(RULES_LANG) \
@@ -61,6 +61,20 @@ $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $
 	@echo "  HOSTCC  $@"
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $(LEARN_SRC) $(BUILD)/libarmature.a $(LDLIBS) \
 		-lZydis -ldw -lelf -pthread
+
+# What rules would do with an execution profile (armature run --profile).
+$(BUILD)/rules-eval: rules/learn/eval.c $(BUILD)/libarmature.a
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $< $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+
+# ... likewise, of candidates that are not proven yet
+$(BUILD)/learn/rules-eval: $(BUILD)/corpus.rules rules/learn/eval.c dbt/rules.c $(BUILD)/gen/rules-compile \
+                           $(BUILD)/libarmature.a
+	@mkdir -p $(@D)/gen
+	@echo "  HOSTCC  $@"
+	$(Q)$(BUILD)/gen/rules-compile --unproven -o $(@D)/gen/rules_gen.inc base $(RULES_BASE) learned $(BUILD)/corpus.rules
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O1 -I$(@D)/gen -I$(BUILD)/gen -o $@ rules/learn/eval.c dbt/rules.c \
+		$(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
 
 .PHONY: learn corpus
 corpus: ## fetch and compile what rules are learned from

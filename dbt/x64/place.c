@@ -509,7 +509,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 {
 	struct place *p = place_buf;
 	struct block *b;
-	u8 *rw, *counter, *hot, *hot_end;
+	u8 *rw, *counter, *hot;
 
 	if (!p && !(p = place_buf = malloc(sizeof(*p)))) {
 		*why = "out of memory";
@@ -540,7 +540,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)
 		place_fallthrough(p);
-	hot_end = p->a.p;
+	tr->hot_end = p->a.p;
 	if (!p->fail && !p->a.overflow)
 		place_cold(p);
 	if (p->fail || p->a.overflow) {
@@ -557,7 +557,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		.nsites = p->nsites,
 	};
 	if (counter) {
-		u32 at = profile_block(vm, tr, b, hot, (u32)(hot_end - hot));
+		u32 at = profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot));
 
 		memcpy(counter, &at, 4);
 		if (!at)
