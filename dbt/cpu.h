@@ -20,6 +20,7 @@
 #define REG_SP	 31 /* x[31] is the current SP */
 
 struct dbt_view;
+struct excl_bucket;
 
 /* PSTATE other than NZCV, unpacked. */
 struct a64_pstate {
@@ -71,8 +72,8 @@ struct dbt_vcpu {
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;		/* saved host stack pointers */
 	u64 excl_va, excl_val[2];
-	u8 *excl_tab; /* dbt_vm.excl, and the version seen by the load; see vm.h */
-	u32 excl_ver;
+	struct excl_bucket *excl_tab; /* dbt_vm.excl, and its bucket as the load saw it; see vm.h */
+	u64 excl_ver;
 	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
@@ -146,9 +147,13 @@ void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr);
 void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr);
 
 /* ---- dbt/view.c: the flat tables ---- */
-/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR, PAN, FPCR.FZ or FPEN: selects views, table
- * bases and the mode of code. */
+/* Call after any change of EL, TTBRn/ASID, SCTLR.M, A and SA, TCR, PAN, FPCR.FZ, FPEN or (in C) SP:
+ * selects views, table bases and the mode of code. */
 void view_switch(struct dbt_vcpu *cpu);
+/* SP is misaligned and SCTLR_EL1.SA or SA0 asks for a fault on its use as a base. */
+bool cpu_sp_faults(const struct dbt_vcpu *cpu);
+/* Helper after a write to SP that may have left it misaligned. */
+int helper_sp_written(struct dbt_vcpu *cpu, u32 raw);
 /* TLB maintenance by `cpu` on the views of its VM. va: any address in the page. */
 /*
  * All of it is broadcast: views are shared. Other vCPUs may use what was dropped until `cpu`'s next
@@ -251,7 +256,7 @@ enum { DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_WATCH = 4 };
  * Which debug events can happen with the present MDSCR, EL and PSTATE.D; 0 in all but debugged
  * code. May change with any HELPER_JUMP. STEP: run one instruction at a time, each between
  * a64_debug_before and a64_debug_after. BREAK: pages of a64_debug_page() likewise. WATCH: never
- * fill load and store entries of such pages, and call a64_take_watch before each access to them.
+ * fill load and store entries of such pages, and call debug_take_watch before each access to them.
  */
 unsigned a64_debug_active(const struct dbt_vcpu *cpu);
 /* A breakpoint (what = DEBUG_BREAK) or watchpoint (DEBUG_WATCH) that is enabled may lie in va's 4

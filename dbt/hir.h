@@ -150,9 +150,8 @@ enum {
 	HM_UNPRIV = 1 << 0,  /* LDTR/STTR: EL0's view */
 	HM_ACQUIRE = 1 << 1, /* free on x86; kept for dumps */
 	HM_RELEASE = 1 << 2, /* STLR: store is followed by a full fence or is an xchg */
-	HM_ALIGN =
-		1 << 3, /* atomic: a misaligned address is an alignment fault (slow path decides) */
-	HM_SPBASE = 1 << 4, /* address known aligned to its size (SP-relative) */
+	HM_ALIGN = 1 << 3,   /* a misaligned address goes to the slow path (alignment fault) */
+	HM_SPBASE = 1 << 4,  /* address known aligned to its size (SP-relative) */
 };
 
 /* x86 condition codes as encoded, for BAIL/XSET. */

@@ -10,16 +10,17 @@
 
 #define MAX_WORDS 4096
 
-static int usage(void)
+static int usage(FILE *out, int status)
 {
-	fprintf(stderr,
+	fprintf(out,
 		"usage: armature rules list              every rule: length, cost, name, where it "
 		"is\n"
 		"       armature rules show NAME...      rules as written\n"
 		"       armature rules stats             counts, and the encodings without a rule\n"
 		"       armature rules match FILE        which rules take FILE's instructions\n"
-		"FILE is A64 assembly (.s) or instruction words in hexadecimal.\n");
-	return 2;
+		"FILE is A64 assembly (.s, by aarch64-linux-gnu-as) or instruction words in "
+		"hexadecimal.\n");
+	return status;
 }
 
 static int list(void)
@@ -129,9 +130,10 @@ static long assemble(const char *file, u32 *words)
 	if (fd < 0)
 		return -1;
 	/* The name goes through the environment: no shell quoting of what the user typed. */
-	setenv("ARMATURE_RULES_FILE", file, 1);
+	snprintf(cmd, sizeof(cmd), "%s%s", *file == '-' ? "./" : "", file);
+	setenv("ARMATURE_RULES_FILE", cmd, 1);
 	snprintf(cmd, sizeof(cmd),
-		 "aarch64-linux-gnu-as -march=armv8.2-a -o %s -- \"$ARMATURE_RULES_FILE\"", out);
+		 "aarch64-linux-gnu-as -march=armv8.2-a -o %s \"$ARMATURE_RULES_FILE\"", out);
 	if (!system(cmd))
 		n = object_text(out, words);
 	remove(out);
@@ -230,5 +232,7 @@ int rules_command(int argc, char **argv)
 		return stats();
 	if (argc == 2 && !strcmp(argv[0], "match"))
 		return match(argv[1]);
-	return usage();
+	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")))
+		return usage(stdout, 0);
+	return usage(stderr, 2);
 }

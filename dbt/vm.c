@@ -79,7 +79,7 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 	vm = calloc(1, sizeof(*vm));
 	if (vm) {
 		vm->rule_uses = calloc(rules_count, sizeof(*vm->rule_uses));
-		vm->excl = aligned_alloc(64, EXCL_BUCKETS * 64);
+		vm->excl = aligned_alloc(64, EXCL_BUCKETS * sizeof(*vm->excl));
 	}
 	if (!vm || !vm->rule_uses || !vm->excl) {
 		if (vm) {
@@ -90,7 +90,7 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 		*err = "out of memory";
 		return -ENOMEM;
 	}
-	memset(vm->excl, 0, EXCL_BUCKETS * 64);
+	memset(vm->excl, 0, EXCL_BUCKETS * sizeof(*vm->excl));
 	vm->cfg = *cfg;
 	vm->tsc_mul = (u64)(((u128)1000000000ull << 32) / tsc_hz());
 	vm->tsc_base = __rdtsc();

@@ -64,7 +64,7 @@ static const struct option options[] = {
 	 "or drives[0].readonly=true; VALUE is JSON or text"},
 	{"--stats", "FILE", set_stats, NULL, "write counters as JSON at exit"},
 	{"--profile", "FILE", set_profile, NULL,
-	 "write executed blocks and their counts at exit; slows the guest"},
+	 "write executed blocks and counts at exit (slows)"},
 	{"--log", "TOPIC[,TOPIC...]", set_log, NULL,
 	 "log: in, rules, hir, out, exc, mmio, irq, unimp"},
 	{"--log-file", "FILE", set_log_file, NULL, "where --log goes (standard error)"},
@@ -326,6 +326,7 @@ static void print_main_help(void)
 	       "\n"
 	       "usage: armature run [CONFIG.json] [OPTION...]   start a machine\n"
 	       "       armature check CONFIG.json [OPTION...]   validate, start nothing\n"
+	       "       armature rules list|show|stats|match    the translation rules\n"
 	       "       armature COMMAND --help                  options of a command\n"
 	       "       armature --version | --help\n");
 }
@@ -496,6 +497,6 @@ int cli_parse(int argc, char **argv, struct cli *cli)
 		}
 		return err;
 	}
-	error_report("unknown command \"%s\": run or check; see armature --help", argv[1]);
+	error_report("unknown command \"%s\": run, check or rules; see armature --help", argv[1]);
 	return -EINVAL;
 }

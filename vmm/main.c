@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "dbt/rules.h"
 #include "vmm/cli.h"
 #include "vmm/machine.h"
 
@@ -135,6 +136,8 @@ int main(int argc, char **argv)
 	 * sandbox allows, and little is allocated outside this thread.
 	 */
 	mallopt(M_ARENA_MAX, 1);
+	if (argc > 1 && !strcmp(argv[1], "rules")) /* no machine, no configuration */
+		return rules_command(argc - 2, argv + 2);
 	err = cli_parse(argc, argv, &cli);
 	if (err)
 		return EXIT_STATUS_CONFIG;

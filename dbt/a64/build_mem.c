@@ -130,10 +130,10 @@ int build_mem(struct tr *tr, const struct a64_insn *in)
 	case A64_LDAR:
 	case A64_LDLAR:
 	case A64_LDAPR:
-	case A64_LDAPUR: return load(tr, in, HM_ACQUIRE);
+	case A64_LDAPUR: return load(tr, in, HM_ACQUIRE | HM_ALIGN);
 	case A64_STLR:
 	case A64_STLLR:
-	case A64_STLUR: return store(tr, in, HM_RELEASE);
+	case A64_STLUR: return store(tr, in, HM_RELEASE | HM_ALIGN);
 	case A64_PRFM: return 0;
 	case A64_LDP:
 	case A64_LDPSW: return pair(tr, in, true);

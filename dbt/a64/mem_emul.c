@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 
-#define FSC_ALIGN    0x21
 #define FSC_EXTERNAL 0x10
 
 int helper_simd_ldst(struct dbt_vcpu *cpu, u32 raw);
@@ -94,6 +94,19 @@ static int single(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load, bo
 	return r;
 }
 
+/* Acquire and release: a misaligned address is a fault, whatever SCTLR_EL1.A says (no FEAT_LSE2).
+ */
+static int ordered(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load)
+{
+	u64 va = address(cpu, in);
+
+	if (va & ((1u << in->size) - 1)) {
+		a64_take_dabt(cpu, va, FSC_ALIGN, !load, cpu->pc);
+		return HELPER_JUMP;
+	}
+	return single(cpu, in, load, false);
+}
+
 static int pair(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load)
 {
 	unsigned n = 1u << in->size;
@@ -134,25 +147,37 @@ static int pair(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load)
 
 /* ---- atomics ---- */
 
+enum kind { LOAD, STORE, UPDATE };
+
+/* WnR of an atomic's fault says whether a read would have been free of it (ISS of a Data Abort). */
+static void *atomic_fault(struct dbt_vcpu *cpu, u64 va, u32 fsc, enum kind kind)
+{
+	struct walk w;
+	bool write = kind == STORE;
+
+	if (kind == UPDATE && (fsc & 0x3f) != FSC_ALIGN && (fsc & 0x3f) != FSC_EXTERNAL)
+		write = !mmu_walk(cpu, GVA(va), ACC_READ, cpu->ps.el, &w);
+	a64_take_dabt(cpu, va, fsc, write, cpu->pc);
+	return NULL;
+}
+
 /* Host address of an aligned atomic access; NULL with an exception taken. */
-static void *atomic_ptr(struct dbt_vcpu *cpu, u64 va, unsigned size, bool write)
+static void *atomic_ptr(struct dbt_vcpu *cpu, u64 va, unsigned size, enum kind kind)
 {
 	struct walk w;
 	void *p;
 
-	if (va & (size - 1)) {
-		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
-		return NULL;
-	}
-	if (mmu_walk(cpu, GVA(va), write ? ACC_WRITE : ACC_READ, cpu->ps.el, &w)) {
-		a64_take_dabt(cpu, va, w.fault, write, cpu->pc);
-		return NULL;
-	}
-	if (unlikely(cpu->vm->watching) && a64_take_watch(cpu, GVA(va), size, write, false))
+	if (va & (size - 1))
+		return atomic_fault(cpu, va, FSC_ALIGN, kind);
+	if (mmu_walk(cpu, GVA(va), kind ? ACC_WRITE : ACC_READ, cpu->ps.el, &w))
+		return atomic_fault(cpu, va, w.fault, kind);
+	if (unlikely(cpu->vm->watching) &&
+	    ((kind != STORE && debug_take_watch(cpu, GVA(va), size, false, false)) ||
+	     (kind != LOAD && debug_take_watch(cpu, GVA(va), size, true, false))))
 		return NULL;
 	p = dbt_ram_ptr(cpu->vm, w.pa, size);
 	if (!p) /* exclusives and atomics on a device: no monitor there */
-		a64_take_dabt(cpu, va, FSC_EXTERNAL, write, cpu->pc);
+		return atomic_fault(cpu, va, FSC_EXTERNAL, kind);
 	return p;
 }
 
@@ -221,10 +246,42 @@ static u64 combine(unsigned op, u64 old, u64 v, unsigned bits)
 	}
 }
 
+static struct excl_bucket *excl_bucket(const struct dbt_vcpu *cpu, const void *host)
+{
+	return &cpu->excl_tab[((u64)host * 4 & EXCL_MASK) / sizeof(struct excl_bucket)];
+}
+
+/* An LSE atomic has changed [host]. */
+static void excl_count(const struct dbt_vcpu *cpu, const void *host)
+{
+	struct excl_bucket *b = excl_bucket(cpu, host);
+
+	if (atomic_load(&b->count))
+		atomic_fetch_add(&b->count, 1);
+}
+
+/* Before a load-exclusive of [host]. */
+static void excl_watch(struct dbt_vcpu *cpu, const void *host)
+{
+	struct excl_bucket *b = excl_bucket(cpu, host);
+
+	if (!atomic_load(&b->count))
+		atomic_fetch_add(&b->count, 1);
+	cpu->excl_ver = atomic_load((_Atomic u64 *)b) & ~1ull; /* taken counts as changed */
+}
+
+/* False: the bucket has changed since the load, or is taken. */
+static bool excl_take(const struct dbt_vcpu *cpu, struct excl_bucket *b)
+{
+	u64 ver = cpu->excl_ver;
+
+	return atomic_compare_exchange_strong((_Atomic u64 *)b, &ver, ver + 1);
+}
+
 static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 {
 	unsigned n = 1u << in->size;
-	void *p = atomic_ptr(cpu, cpu->x[in->rn], n, true);
+	void *p = atomic_ptr(cpu, cpu->x[in->rn], n, UPDATE);
 	u64 old, v = xz(cpu, in->rs);
 
 	if (!p)
@@ -234,11 +291,13 @@ static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 		u64 want = n == 8 ? v : v & (BIT(8 * n) - 1);
 
 		atomic_cas(p, n, &want, xz(cpu, in->rd));
+		excl_count(cpu, p);
 		set_x(cpu, in->rs, want);
 		return HELPER_NEXT;
 	}
 	while (!atomic_cas(p, n, &old, combine(in->op, old, v, 8 * n)))
 		;
+	excl_count(cpu, p);
 	set_x(cpu, in->rd, old);
 	return HELPER_NEXT;
 }
@@ -246,7 +305,7 @@ static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 {
 	unsigned n = 1u << in->size;
-	void *p = atomic_ptr(cpu, cpu->x[in->rn], 2 * n, true);
+	void *p = atomic_ptr(cpu, cpu->x[in->rn], 2 * n, UPDATE);
 	u64 old[2] = {xz(cpu, in->rs), xz(cpu, in->rs + 1)};
 	u64 val[2] = {xz(cpu, in->rd), xz(cpu, in->rd + 1)};
 
@@ -261,34 +320,22 @@ static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	} else {
 		cas128(p, old, val);
 	}
+	excl_count(cpu, p);
 	set_x(cpu, in->rs, old[0]);
 	set_x(cpu, in->rs + 1, old[1]);
 	return HELPER_NEXT;
-}
-
-static _Atomic u32 *excl_bucket(const struct dbt_vcpu *cpu, const void *host)
-{
-	return (_Atomic u32 *)(cpu->excl_tab + ((u64)host * 4 & EXCL_MASK));
-}
-
-/* False: another store-exclusive was here since the load, or is. Given back changed. */
-static bool excl_take(const struct dbt_vcpu *cpu, _Atomic u32 *bucket)
-{
-	u32 ver = cpu->excl_ver;
-
-	return atomic_compare_exchange_strong(bucket, &ver, ver + 1);
 }
 
 static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool two)
 {
 	unsigned n = 1u << in->size;
 	u64 va = cpu->x[in->rn];
-	void *p = atomic_ptr(cpu, va, two ? 2 * n : n, false);
+	void *p = atomic_ptr(cpu, va, two ? 2 * n : n, LOAD);
 	u64 v[2] = {0, 0};
 
 	if (!p)
 		return HELPER_JUMP;
-	cpu->excl_ver = atomic_load(excl_bucket(cpu, p)) & ~1u;
+	excl_watch(cpu, p);
 	if (two && n == 8) {
 		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX
 		 */
@@ -319,6 +366,7 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 	unsigned n = 1u << in->size, total = two ? 2 * n : n;
 	u64 va = cpu->x[in->rn], old[2] = {cpu->excl_val[0], cpu->excl_val[1]};
 	u64 val[2] = {xz(cpu, in->rd), two ? xz(cpu, in->ra) : 0};
+	struct excl_bucket *b;
 	bool ok = false;
 	void *p;
 
@@ -327,16 +375,17 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 		return HELPER_JUMP;
 	}
 	if (cpu->excl_size == total && cpu->excl_va == va) {
-		p = atomic_ptr(cpu, va, total, true);
+		p = atomic_ptr(cpu, va, total, STORE);
 		if (!p)
 			return HELPER_JUMP;
-		if (excl_take(cpu, excl_bucket(cpu, p))) {
+		b = excl_bucket(cpu, p);
+		if (excl_take(cpu, b)) {
 			if (two && n == 8)
 				ok = cas128(p, old, val);
 			else
 				ok = atomic_cas(p, total, &old[0],
 						two ? (u32)val[0] | val[1] << 32 : val[0]);
-			atomic_fetch_add(excl_bucket(cpu, p), 1);
+			atomic_store(&b->version, (u32)cpu->excl_ver + 2);
 		}
 	}
 	cpu->excl_size = 0;
@@ -349,20 +398,24 @@ int helper_mem(struct dbt_vcpu *cpu, u32 raw)
 	struct a64_insn in;
 
 	a64_decode(raw, &in);
+	if (unlikely(in.rn == REG_SP && in.amode != A64_AM_LIT && cpu_sp_faults(cpu))) {
+		a64_take_sync(cpu, EC_SP_ALIGN, 0, cpu->pc);
+		return HELPER_JUMP;
+	}
 	switch (in.op) {
 	case A64_LDR:
 	case A64_LDR_vec:
 	case A64_LDR_lit:
-	case A64_LDR_lit_vec:
+	case A64_LDR_lit_vec: return single(cpu, &in, true, false);
 	case A64_LDAR:
 	case A64_LDLAR:
 	case A64_LDAPR:
-	case A64_LDAPUR: return single(cpu, &in, true, false);
+	case A64_LDAPUR: return ordered(cpu, &in, true);
 	case A64_STR:
-	case A64_STR_vec:
+	case A64_STR_vec: return single(cpu, &in, false, false);
 	case A64_STLR:
 	case A64_STLLR:
-	case A64_STLUR: return single(cpu, &in, false, false);
+	case A64_STLUR: return ordered(cpu, &in, false);
 	case A64_LDTR: return single(cpu, &in, true, true);
 	case A64_STTR: return single(cpu, &in, false, true);
 	case A64_LDP:

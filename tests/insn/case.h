@@ -45,6 +45,7 @@ struct fix {
 
 enum {
 	CASE_IGN_MEM_ON_SIG = 1,  /* a store that faults may have written some of its bytes */
+	CASE_IGN_Z = 4,		  /* FJCVTZS under FPCR.FZ: likewise */
 	CASE_IGN_NZCV_ON_SIG = 2, /* dead flags set before a branch: docs/conformance.md */
 };
 

@@ -170,6 +170,8 @@ void result_mask(const struct insn_case *c, struct result *res)
 	/* AArch32's condition flags, Len and Stride are RES0, qemu keeps them. */
 	res->r.fpsr &= 0x0800009f;
 	res->r.fpcr &= 0x07c80000;
+	if (c->flags & CASE_IGN_Z)
+		res->r.nzcv &= ~(1ul << 30);
 	if (!res->r.sig)
 		return;
 	/* Outside the window the engines' address spaces differ. */

@@ -156,6 +156,17 @@ def help_lists_every_target(tmp):
 
 
 @test
+def man_page_has_every_option(tmp):
+    """--help, the man page: one has what the other has"""
+    text = run(os.path.join(os.environ.get("BUILD", "build"), "armature"), "run", "--help").stdout
+    told = set(re.findall(r"^ +(--[a-z-]+)", text, re.M))
+    with open(os.path.join(TOP, "docs/armature.1")) as f:
+        page = f.read().replace("\\-", "-")
+    listed = set(re.findall(r"^\.B[IR]* (--[a-z-]+)", page, re.M))
+    assert told and told == listed, f"only in --help: {told - listed}; only in the man page: {listed - told}"
+
+
+@test
 def install_and_uninstall(tmp):
     if not os.path.exists(os.path.join(TOP, os.environ.get("BUILD", "build"), "armature")):
         return "SKIP not built"

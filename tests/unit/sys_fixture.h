@@ -64,6 +64,10 @@ void code_invalidate_all(struct dbt_vcpu *c)
 {
 	calls.ic_all++;
 }
+bool debug_take_watch(struct dbt_vcpu *c, gva_t va, unsigned size, bool write, bool unpriv)
+{
+	return a64_take_watch(c, va, size, write, unpriv);
+}
 u64 dbt_vm_clock(const struct dbt_vm *v)
 {
 	return calls.clock;
