@@ -103,8 +103,8 @@ static void dump_entry(const struct entry *e, FILE *f)
 	const u8 *word = (const u8 *)(e + 1), *rule = word + e->n * 4ul, *span = rule + e->n * 2ul,
 		 *code = span + e->n;
 
-	fprintf(f, "%llu %llx %u %u", (unsigned long long)e->count, (unsigned long long)e->gpa,
-		e->mode, e->live);
+	fprintf(f, "%llu %llx %u", (unsigned long long)e->count, (unsigned long long)e->gpa,
+		e->mode);
 	for (u32 i = 0; i < e->n; i++) {
 		u32 w;
 
@@ -125,7 +125,7 @@ static void dump_entry(const struct entry *e, FILE *f)
 	for (u32 k = 0; k < 3; k++)
 		for (u32 c = 0; c < XC_NUM; c++)
 			fprintf(f, "%c%u", c ? ',' : ' ', e->host.n[k][c]);
-	fprintf(f, "\n");
+	fprintf(f, " | %u\n", e->live);
 }
 
 void profile_dump(const struct dbt_vm *vm, FILE *f)

@@ -38,9 +38,11 @@ static u64 failed;
 
 static bool parse_line(char *s, struct line *l)
 {
+	const char *last = strrchr(s, '|');
 	int at, n;
 
-	if (sscanf(s, "%" SCNu64 " %*x %u %u%n", &l->count, &l->mode, &l->live, &at) != 3)
+	if (!last || sscanf(last + 1, "%u", &l->live) != 1 ||
+	    sscanf(s, "%" SCNu64 " %*x %u%n", &l->count, &l->mode, &at) != 2)
 		return false;
 	for (l->n = 0; l->n < 64 && sscanf(s + at, " %8x%n", &l->word[l->n], &n) == 1; at += n)
 		l->n++;
