@@ -640,7 +640,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 {
 	struct place *p = place_buf;
 	struct block *b;
-	u8 *rw, *counter, *hot, *hot_end;
+	u8 *rw, *counter, *hot;
 	struct profile_host ph;
 
 	if (!p && !(p = place_buf = malloc(sizeof(*p)))) {
@@ -683,7 +683,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)
 		place_fallthrough(p);
-	hot_end = p->a.p;
+	tr->hot_end = p->a.p;
 	if (counter)
 		profile_hot(p, &ph);
 	if (!p->fail && !p->a.overflow)
@@ -702,7 +702,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		.nsites = p->nsites,
 	};
 	if (counter)
-		profile_enter(p, counter, profile_block(vm, tr, b, hot, (u32)(hot_end - hot), &ph));
+		profile_enter(p, counter, profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph));
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));
