@@ -20,6 +20,7 @@
 #define REG_SP	 31 /* x[31] is the current SP */
 
 struct dbt_view;
+struct excl_bucket;
 
 /* PSTATE other than NZCV, unpacked. */
 struct a64_pstate {
@@ -72,8 +73,8 @@ struct dbt_vcpu {
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;		/* saved host stack pointers */
 	u64 excl_va, excl_val[2];
-	u8 *excl_tab; /* dbt_vm.excl, and the version seen by the load; see vm.h */
-	u32 excl_ver;
+	struct excl_bucket *excl_tab; /* dbt_vm.excl, and its bucket as the load saw it; see vm.h */
+	u64 excl_ver;
 	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
@@ -266,7 +267,7 @@ enum { DEBUG_STEP = 1, DEBUG_BREAK = 2, DEBUG_WATCH = 4 };
  * Which debug events can happen with the present MDSCR, EL and PSTATE.D; 0 in all but debugged
  * code. May change with any HELPER_JUMP. STEP: run one instruction at a time, each between
  * a64_debug_before and a64_debug_after. BREAK: pages of a64_debug_page() likewise. WATCH: never
- * fill load and store entries of such pages, and call a64_take_watch before each access to them.
+ * fill load and store entries of such pages, and call debug_take_watch before each access to them.
  */
 unsigned a64_debug_active(const struct dbt_vcpu *cpu);
 /* A breakpoint (what = DEBUG_BREAK) or watchpoint (DEBUG_WATCH) that is enabled may lie in va's 4

@@ -24,7 +24,7 @@ enum dbt_exit_reason {
 	DBT_EXIT_WFI,	/* WFI/WFE-like: no interrupt pending; sleep until one is, then run again */
 	DBT_EXIT_HVC,	/* data.call.imm; arguments in x0-x7, PC is past the instruction */
 	DBT_EXIT_SMC,	/* likewise */
-	DBT_EXIT_DEBUG, /* data.debug: dbt_vm_set_breakpoints or dbt_vcpu_set_debug (gdb) */
+	DBT_EXIT_DEBUG, /* data.debug: dbt_vm_set_breakpoints, _watchpoints or dbt_vcpu_set_debug */
 	DBT_EXIT_ERROR, /* data.error: the engine cannot go on (a bug or host failure) */
 };
 
@@ -35,7 +35,13 @@ struct dbt_exit {
 			u16 imm;
 		} call;
 		struct {
-			bool step; /* else a breakpoint, at the vCPU's pc, not executed yet */
+			/* STEP: done; the others: at the vCPU's pc, not executed yet */
+			enum dbt_debug_event {
+				DBT_DEBUG_BREAK,
+				DBT_DEBUG_STEP,
+				DBT_DEBUG_WATCH
+			} event;
+			u64 va; /* WATCH: the lowest watched byte of the access */
 		} debug;
 		struct {
 			const char *what;
@@ -84,7 +90,8 @@ struct dbt_config {
 	bool no_chain;
 	bool no_call_ret;
 	bool no_flag_liveness;
-	bool count_insns; /* executed instructions, by blocks, for --stats; slows the guest */
+	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always; /* coordination */
+	bool count_insns; /* executed instructions for --stats; slows the guest */
 };
 
 /*
@@ -147,6 +154,15 @@ int dbt_vcpu_set_reg(struct dbt_vcpu *vcpu, struct dbt_reg reg, const void *val)
  */
 int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n);
 /*
+ * Likewise watchpoints: accesses by any vCPU's loads and stores (not by devices) to [va, va + len),
+ * tags ignored. -ENOSPC (more than 32), -EINVAL (nothing watched, or beyond the end of addresses).
+ */
+struct dbt_watchpoint {
+	u64 va, len;
+	bool read, write;
+};
+int dbt_vm_set_watchpoints(struct dbt_vm *vm, const struct dbt_watchpoint *w, unsigned n);
+/*
  * With `step`, dbt_vcpu_run executes one instruction, takes no interrupts, ignores a breakpoint on
  * it, and leaves with DBT_EXIT_DEBUG. Stays set until changed. vCPU not running.
  */
@@ -168,7 +184,7 @@ struct dbt_stats {
 	u64 guest_bytes;
 	u64 host_bytes;
 	u64 translate_ns;
-	u64 insns_executed; /* only with count_insns */
+	u64 insns_executed; /* only with count_insns; a vCPU's own: for its performance monitors */
 	u64 mem_misses;
 	u64 mem_slow;
 	u64 cache_flushes;
@@ -182,5 +198,7 @@ struct dbt_stats {
 void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st);
 /* Per-rule and per-encoding use counts as JSON members, for --stats. */
 void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f);
+/* Executed blocks, a line each (dbt/profile.h); nothing without count_insns. No vCPU runs. */
+void dbt_vm_dump_profile(struct dbt_vm *vm, FILE *f);
 
 #endif

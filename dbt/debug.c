@@ -15,6 +15,12 @@
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 
+/* Without the top byte: a tagged pointer leads to the same place. */
+static u64 untagged(u64 va)
+{
+	return va & (BIT(56) - 1);
+}
+
 /* ---- the dispatcher's hooks ---- */
 
 bool debug_break_page(const struct dbt_vm *vm, u64 va)
@@ -32,7 +38,43 @@ bool debug_watched_page(const struct dbt_vm *vm, u64 va)
 	for (unsigned i = 0; i < vm->nvcpus; i++)
 		if (a64_debug_page(vm->vcpu[i], GVA(va), DEBUG_WATCH))
 			return true;
+	for (unsigned i = 0; i < vm->nwatchpoints; i++) {
+		const struct dbt_watchpoint *w = &vm->watchpoint[i];
+		u64 first = untagged(w->va) >> PAGE_SHIFT;
+		u64 last = untagged(w->va + w->len - 1) >> PAGE_SHIFT;
+
+		if (untagged(va) >> PAGE_SHIFT >= first && untagged(va) >> PAGE_SHIFT <= last)
+			return true;
+	}
 	return false;
+}
+
+/* Overlap of the access with a watchpoint of the host: its first byte in *hit. */
+static bool host_watch_hit(const struct dbt_vm *vm, u64 va, unsigned size, bool write, u64 *hit)
+{
+	for (unsigned i = 0; i < vm->nwatchpoints; i++) {
+		const struct dbt_watchpoint *w = &vm->watchpoint[i];
+		u64 a = untagged(va), b = untagged(w->va);
+
+		if ((write ? w->write : w->read) && a < b + w->len && b < a + size) {
+			*hit = a > b ? va : w->va;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool debug_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv)
+{
+	u64 hit;
+
+	if (!host_watch_hit(cpu->vm, va.v, size, write, &hit))
+		return a64_take_watch(cpu, va, size, write, unpriv);
+	cpu->debug.armed = false; /* nothing was stepped */
+	cpu->exit->data.debug.event = DBT_DEBUG_WATCH;
+	cpu->exit->data.debug.va = hit;
+	cpu->pending_exit = DBT_EXIT_DEBUG;
+	return true;
 }
 
 static bool break_at(const struct dbt_vm *vm, u64 va)
@@ -64,7 +106,7 @@ enum debug_verdict debug_before(struct dbt_vcpu *cpu)
 	if (active & (DEBUG_STEP | DEBUG_BREAK) && a64_debug_before(cpu))
 		return DEBUG_AGAIN;
 	if (!d->step && break_at(cpu->vm, cpu->pc)) {
-		cpu->exit->data.debug.step = false;
+		cpu->exit->data.debug.event = DBT_DEBUG_BREAK;
 		return DEBUG_LEAVE;
 	}
 	return DEBUG_GO;
@@ -99,7 +141,7 @@ void debug_after(struct dbt_vcpu *cpu)
 bool debug_report_step(struct dbt_vcpu *cpu)
 {
 	cpu->debug.stepped = false;
-	cpu->exit->data.debug.step = true;
+	cpu->exit->data.debug.event = DBT_DEBUG_STEP;
 	return cpu->debug.step;
 }
 
@@ -117,6 +159,25 @@ int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n)
 	vm->nbreakpoints = n;
 	/* Whatever leads into a page without passing the dispatcher goes. */
 	view_flush_exec(vm);
+	smp_stale_returns(vm, smp_all(vm));
+	return 0;
+}
+
+int dbt_vm_set_watchpoints(struct dbt_vm *vm, const struct dbt_watchpoint *w, unsigned n)
+{
+	if (n > MAX_WATCHPOINTS)
+		return -ENOSPC;
+	for (unsigned i = 0; i < n; i++)
+		if (!w[i].len || w[i].len > BIT(48) || (!w[i].read && !w[i].write) ||
+		    untagged(w[i].va) + w[i].len > BIT(56))
+			return -EINVAL;
+	if (n)
+		memcpy(vm->watchpoint, w, n * sizeof(*w));
+	vm->nwatchpoints = n;
+	if (n)
+		atomic_store(&vm->watching, true);
+	/* Entries of watched pages go; fill() in run.c makes none from here on. */
+	view_flush_all(vm);
 	smp_stale_returns(vm, smp_all(vm));
 	return 0;
 }

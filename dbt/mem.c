@@ -109,7 +109,7 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
 		return HELPER_JUMP;
 	}
-	if (unlikely(cpu->vm->watching) && a64_take_watch(cpu, GVA(va), size, write, !el))
+	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, !el))
 		return HELPER_JUMP;
 	for (unsigned k = 0; k < (first < size ? 2u : 1u); k++) {
 		unsigned n = k ? size - first : first;

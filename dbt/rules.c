@@ -128,3 +128,13 @@ unsigned rules_apply(struct tr *tr)
 	}
 	return try_bucket(tr, g, rule_single[k0], left);
 }
+
+bool rules_have_op(unsigned op)
+{
+	if (op >= A64_NUM_OPS || !rule_key[op])
+		return false;
+	for (unsigned amode = 0; amode <= A64_AM_LIT; amode++)
+		if (rule_single[rule_key[op] + amode].n)
+			return true;
+	return false;
+}

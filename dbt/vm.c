@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "dbt/hir.h"
+#include "dbt/profile.h"
 #include "dbt/rules.h"
 
 /* ---- host ---- */
@@ -78,7 +79,7 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 	vm = calloc(1, sizeof(*vm));
 	if (vm) {
 		vm->rule_uses = calloc(rules_count, sizeof(*vm->rule_uses));
-		vm->excl = aligned_alloc(64, EXCL_BUCKETS * 64);
+		vm->excl = aligned_alloc(64, EXCL_BUCKETS * sizeof(*vm->excl));
 	}
 	if (!vm || !vm->rule_uses || !vm->excl) {
 		if (vm) {
@@ -89,14 +90,15 @@ int dbt_vm_create(const struct dbt_config *cfg, struct dbt_vm **out, const char 
 		*err = "out of memory";
 		return -ENOMEM;
 	}
-	memset(vm->excl, 0, EXCL_BUCKETS * 64);
+	memset(vm->excl, 0, EXCL_BUCKETS * sizeof(*vm->excl));
 	vm->cfg = *cfg;
-	vm->count_insns = cfg->count_insns;
 	vm->tsc_mul = (u64)(((u128)1000000000ull << 32) / tsc_hz());
 	vm->tsc_base = __rdtsc();
 	r = code_init(vm, err);
 	if (!r)
 		r = view_init(vm, err);
+	if (!r)
+		r = profile_init(vm, err);
 	if (r) {
 		dbt_vm_destroy(vm);
 		return r;
@@ -111,6 +113,7 @@ void dbt_vm_destroy(struct dbt_vm *vm)
 		dbt_vcpu_destroy(vm->vcpu[vm->nvcpus - 1]);
 	code_fini(vm);
 	view_fini(vm);
+	profile_fini(vm);
 	for (unsigned i = 0; i < vm->nslots; i++)
 		free(vm->slot[i].pages);
 	free(vm->rule_uses);
@@ -215,6 +218,7 @@ void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st)
 	u64 *sum = (u64 *)st;
 
 	*st = vm->stats;
+	st->insns_executed = profile_insns(vm);
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		const u64 *add = (const u64 *)&vm->vcpu[i]->stats;
 
@@ -243,4 +247,9 @@ void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f)
 			first = false;
 		}
 	fprintf(f, "}");
+}
+
+void dbt_vm_dump_profile(struct dbt_vm *vm, FILE *f)
+{
+	profile_dump(vm, f);
 }

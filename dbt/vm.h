@@ -21,6 +21,7 @@
 #define BLOCK_ROOM	32768 /* bytes of code cache a translation may need */
 #define SLOTS_PER_PAGE	1024
 #define MAX_BREAKPOINTS 256
+#define MAX_WATCHPOINTS 32
 
 struct dbt_slot {
 	u64 gpa, size;
@@ -146,13 +147,27 @@ struct dbt_view {
 };
 
 /*
- * Exclusives of several vCPUs, by host address: a version that a successful store-exclusive changes
- * by two, odd while it is at work. It makes A-B-A by exclusives visible, which lists with LL/SC
- * rely on; A-B-A by plain stores or LSE stays unseen.
+ * Exclusives of several vCPUs: what makes A-B-A visible. Every 16 bytes of memory share (hashed by
+ * host address) a bucket of two counters. A load-exclusive notes both before it loads, and a
+ * store-exclusive succeeds only if neither has changed:
+ *
+ *	version		goes on by two with each store-exclusive; odd while that is at work, which
+ *is what keeps two of them apart. Only who made it odd writes it count		goes on with each
+ *LSE atomic, after it; zero until the first load-exclusive of the bucket, and while it is zero
+ *atomics leave it alone
+ *
+ * An atomic counts after its change and before anything else its CPU does, so that whoever puts the
+ * old value back because it learnt of that change comes after the count. Plain stores are not
+ * counted: docs/dbt-smp.md says what that means.
  */
+struct excl_bucket {
+	_Atomic u32 version;
+	_Atomic u32 count;
+	u32 pad[14]; /* a cache line each */
+};
+#define EXCL_COUNT   4 /* offset of count */
 #define EXCL_BUCKETS 1024
-#define EXCL_MASK \
-	((EXCL_BUCKETS - 1) * 64) /* of host address * 4: a bucket for each 16 bytes, by lines */
+#define EXCL_MASK    ((EXCL_BUCKETS - 1) * 64) /* of host address * 4 */
 
 struct dbt_vm {
 	struct dbt_config cfg;
@@ -187,13 +202,14 @@ struct dbt_vm {
 				      vm->lock */
 	u64 view_stamp;
 
-	u8 *excl;
+	struct excl_bucket *excl;
 	/* Once set, all code does it; vm_set_flag. */
-	bool bti;			 /* a guarded page has been executed: keeps PSTATE.BTYPE */
-	bool count_insns;		 /* someone wants to know: counts executed instructions */
-	_Atomic bool watching;		 /* a vCPU has had a watchpoint, and may have one */
+	bool bti;	       /* a guarded page has been executed: keeps PSTATE.BTYPE */
+	bool pmu_insns;	       /* a guest's counter wants to know: counts executed instructions */
+	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
-	unsigned nbreakpoints;
+	unsigned nbreakpoints, nwatchpoints;
+	struct dbt_watchpoint watchpoint[MAX_WATCHPOINTS]; /* likewise */
 
 	struct dbt_vcpu *vcpu[64]; /* constant while one runs */
 	unsigned nvcpus;
@@ -201,6 +217,8 @@ struct dbt_vm {
 	struct dbt_stats stats;
 	u64 op_uses[2048];
 	u64 *rule_uses; /* by rule id, see dbt/rules.h */
+	u8 *profile;	/* see dbt/profile.h; NULL without count_insns */
+	u64 profile_used;
 };
 
 /* Host pointer to RAM, NULL outside. */
@@ -223,6 +241,8 @@ static inline u8 *dbt_ram_ptr(struct dbt_vm *vm, u64 gpa, u64 len)
  * is outside dbt_vcpu_run). Whoever changes shared state does so first, then requests, then
  * waits. A vCPU that waits counts as outside: it must go on by the dispatcher.
  */
+/* Held for less than a sleep and a wake-up cost: who finds it taken spins a little first. */
+void smp_lock_init(pthread_mutex_t *lock);
 void smp_enter(struct dbt_vcpu *cpu); /* from here on others wait for this vCPU ... */
 void smp_leave(struct dbt_vcpu *cpu); /* ... and from here on no more */
 void smp_pass(struct dbt_vcpu *cpu);  /* dispatcher, exit_req just taken */
@@ -320,9 +340,13 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end);
 
 /* ---- debug.c ---- */
-/* A vCPU has an enabled watchpoint in the page of va: every access goes through C (a64_take_watch).
- */
+/* A watchpoint lies in the page of va: every access goes through C (debug_take_watch). */
 bool debug_watched_page(const struct dbt_vm *vm, u64 va);
+/*
+ * Before an access by the instruction at pc, while vm->watching. True: it must not be done, return
+ * HELPER_JUMP; the guest's watchpoint exception was taken, or the vCPU will leave dbt_vcpu_run.
+ */
+bool debug_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv);
 /* The page of va holds a breakpoint of the host's debugger. */
 bool debug_break_page(const struct dbt_vm *vm, u64 va);
 enum debug_verdict { DEBUG_GO, DEBUG_LEAVE, DEBUG_AGAIN };

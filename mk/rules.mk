@@ -33,7 +33,7 @@ $(BUILD)/rules-prove: $(PROVE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(PROVE_SRC) -lz3
 
 # Seeded errors must be rejected.
-MUTATE_SRC := rules/prove/mutate.c rules/prove/concrete.c rules/prove/concrete_rule.c \
+MUTATE_SRC := rules/prove/mutate.c rules/prove/mutations.c rules/prove/concrete.c rules/prove/concrete_rule.c \
               $(filter %.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c)
 
 $(BUILD)/rules-mutate: $(MUTATE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) dbt/hir.h
@@ -42,13 +42,13 @@ $(BUILD)/rules-mutate: $(MUTATE_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) d
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -o $@ $(MUTATE_SRC) -lz3
 
 .PHONY: mutate
-mutate: $(BUILD)/rules-mutate ## seed 600 errors into the base rules: checker and prover must reject all
-	$(Q)$< $(MUTATE_FLAGS) $(RULES_BASE)
+mutate: $(BUILD)/rules-mutate ## seed 600 errors into the rules (MUTATE_FLAGS=-v: with counterexamples); all must be rejected
+	$(Q)$< $(MUTATE_FLAGS) $(RULES_BASE) $(RULES_LEARN)
 
 .PHONY: prove
 prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--all: all)
 	$(Q)mkdir -p rules/proofs
-	$(Q)$< -j $(PROVE_JOBS) $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
+	$(Q)$< -j $(PROVE_JOBS) --timeout 90 $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
@@ -75,7 +75,7 @@ learn: corpus $(BUILD)/rules-learn $(BUILD)/rules-prove ## learn rules from the 
 	$(Q)tail -1 $(BUILD)/learn-proofs.log
 
 # ---- the models against other implementations ----
-MODELTEST_SRC := rules/prove/modeltest.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
+MODELTEST_SRC := $(wildcard rules/prove/modeltest*.c) rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
                  $(filter rules/prove/sem%.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c) tests/insn/caseio.c \
                  tests/insn/state.c
 
@@ -85,5 +85,33 @@ $(BUILD)/rules-modeltest: $(MODELTEST_SRC) $(wildcard rules/prove/*.h) $(RULES_L
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -I$(BUILD)/gen -o $@ $(MODELTEST_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lz3 -pthread
 
 .PHONY: modeltest
-modeltest: $(BUILD)/rules-modeltest insn-progs ## the rules' semantic models against qemu-user and an evaluator
+modeltest: $(BUILD)/rules-modeltest insn-progs ## the rules' semantic models, op by op: A64 against qemu-user, HIR against this host's CPU
 	$(Q)BUILD=$(BUILD) rules/prove/modeltest.sh $(MODEL_CASES)
+
+# ---- fuzzing ----
+RULES_FUZZ_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard rules/lang/*.c) rules/prove/instance.c)
+$(BUILD)/fuzz_rules: $(RULES_FUZZ_OBJS) $(BUILD)/rules/compile/emit.o $(BUILD)/rules/compile/tables.o \
+                     $(BUILD)/rules/prove/concrete.o $(BUILD)/rules/prove/concrete_rule.o
+$(BUILD)/fuzz_rules_prove: $(RULES_FUZZ_OBJS) $(patsubst %.c,$(BUILD)/%.o,$(filter %.c,$(RULES_MODEL)))
+$(BUILD)/fuzz_rules_prove: LDLIBS += -lz3
+
+# ---- golden listings: what code the rules become ----
+GOLDEN_SRC := tests/rules/golden.c tests/rules/encode.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
+              $(wildcard rules/lang/*.c)
+$(BUILD)/rules-golden: $(GOLDEN_SRC) $(wildcard rules/prove/*.h) $(RULES_LANG) $(BUILD)/libarmature.a
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -I$(BUILD)/gen -o $@ $(GOLDEN_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+
+.PHONY: golden golden-update
+golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/rules/golden
+	$(Q)BUILD=$(BUILD) tests/rules/golden.sh
+golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
+	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
+
+TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate $(BUILD)/rules-modeltest
+TEST_TAP += rules-cmd rules-golden rules-mutate rules-model
+TEST_CMD_rules-model = tests/tap.sh rules-model env BUILD=$(BUILD) SEED=$(INSN_SEED) rules/prove/modeltest.sh 10 8
+TEST_CMD_rules-mutate = tests/tap.sh rules-mutate $(BUILD)/rules-mutate -n 60 -s $(INSN_SEED) $(RULES_BASE) $(RULES_LEARN)
+TEST_CMD_rules-cmd = /usr/bin/python3 -B tests/rules/run.py $(BUILD)/armature
+TEST_CMD_rules-golden = env BUILD=$(BUILD) tests/rules/golden.sh

@@ -24,6 +24,7 @@ static int set_net(struct cli *cli, const char *value);
 static int set_console(struct cli *cli, const char *value);
 static int set_any(struct cli *cli, const char *value);
 static int set_stats(struct cli *cli, const char *value);
+static int set_profile(struct cli *cli, const char *value);
 static int set_log(struct cli *cli, const char *value);
 static int set_log_file(struct cli *cli, const char *value);
 static int set_log_addr(struct cli *cli, const char *value);
@@ -62,6 +63,8 @@ static const struct option options[] = {
 	 "override any configuration key, as in machine.cpus=4\n"
 	 "or drives[0].readonly=true; VALUE is JSON or text"},
 	{"--stats", "FILE", set_stats, NULL, "write counters as JSON at exit"},
+	{"--profile", "FILE", set_profile, NULL,
+	 "write executed blocks and counts at exit (slows)"},
 	{"--log", "TOPIC[,TOPIC...]", set_log, NULL,
 	 "log: in, rules, hir, out, exc, mmio, irq, unimp"},
 	{"--log-file", "FILE", set_log_file, NULL, "where --log goes (standard error)"},
@@ -87,6 +90,12 @@ static int set_stats(struct cli *cli, const char *value)
 {
 	cli->stats = value;
 	return 0;
+}
+
+static int set_profile(struct cli *cli, const char *value)
+{
+	cli->profile = value;
+	return config_doc_set(cli->doc, "dbt.count_insns", "true", "--profile");
 }
 
 static int set_log_file(struct cli *cli, const char *value)
@@ -317,6 +326,7 @@ static void print_main_help(void)
 	       "\n"
 	       "usage: armature run [CONFIG.json] [OPTION...]   start a machine\n"
 	       "       armature check CONFIG.json [OPTION...]   validate, start nothing\n"
+	       "       armature rules list|show|stats|match    the translation rules\n"
 	       "       armature COMMAND --help                  options of a command\n"
 	       "       armature --version | --help\n");
 }
@@ -487,6 +497,6 @@ int cli_parse(int argc, char **argv, struct cli *cli)
 		}
 		return err;
 	}
-	error_report("unknown command \"%s\": run or check; see armature --help", argv[1]);
+	error_report("unknown command \"%s\": run, check or rules; see armature --help", argv[1]);
 	return -EINVAL;
 }

@@ -10,6 +10,7 @@ enum cli_command { CLI_RUN, CLI_CHECK, CLI_HELP /* printed already */ };
 struct cli {
 	enum cli_command command;
 	struct config_doc *doc;
+	const char *profile;  /* file for --profile, or NULL */
 	const char *stats;    /* file for --stats, or NULL */
 	const char *log_file; /* or NULL */
 };

@@ -107,6 +107,8 @@ static void reply_status(struct gdb *g, int err)
 static void put_stop(struct gdb *g)
 {
 	put_fmt(g, "T%02xthread:%x;", g->stop_signal, g->stop_cpu + 1);
+	if (g->stop_watch)
+		put_fmt(g, "%s:%llx;", g->stop_watch, (unsigned long long)g->stop_va);
 }
 
 /* ---- input ---- */
@@ -284,24 +286,64 @@ static void remove_breakpoint(struct gdb *g, char type, u64 va)
 		}
 }
 
-/* Z or z, type, address, kind. Other types get the empty answer: gdb then watches by stepping. */
+static bool same_watch(const struct dbt_watchpoint *a, const struct dbt_watchpoint *b)
+{
+	return a->va == b->va && a->len == b->len && a->read == b->read && a->write == b->write;
+}
+
+static int add_watch(struct gdb *g, const struct dbt_watchpoint *w)
+{
+	if (!w->len || w->len > BIT(32))
+		return -EINVAL;
+	for (unsigned i = 0; i < g->n_watch; i++)
+		if (same_watch(&g->watch[i], w))
+			return 0;
+	if (g->n_watch == GDB_MAX_WATCHPOINTS)
+		return -ENOSPC;
+	g->watch[g->n_watch++] = *w;
+	return 0;
+}
+
+static void remove_watch(struct gdb *g, const struct dbt_watchpoint *w)
+{
+	for (unsigned i = 0; i < g->n_watch; i++)
+		if (same_watch(&g->watch[i], w)) {
+			g->watch[i] = g->watch[--g->n_watch];
+			return;
+		}
+}
+
+/* Z or z, type (0, 1: breakpoints, 2, 3, 4: writes, reads, both), address, kind or length. */
 static void cmd_breakpoint(struct gdb *g, const char *args, bool insert)
 {
+	struct dbt_watchpoint w;
 	u64 va, kind;
 	char type = args[0];
 	const char *p;
+	int err = 0;
 
-	if (type != '0' && type != '1')
+	if (type < '0' || type > '4')
 		return;
 	p = args[1] == ',' ? take_number(args + 2, ',', &va) : NULL;
 	if (!p || !take_number(p, 0, &kind)) {
 		reply_error(g, -EINVAL);
 		return;
 	}
-	g->bp_dirty = true;
-	if (!insert)
-		remove_breakpoint(g, type, va);
-	reply_status(g, insert ? add_breakpoint(g, type, va) : 0);
+	w = (struct dbt_watchpoint){va, kind, type != '2', type != '3'};
+	if (type < '2') {
+		g->bp_dirty = true;
+		if (insert)
+			err = add_breakpoint(g, type, va);
+		else
+			remove_breakpoint(g, type, va);
+	} else {
+		g->watch_dirty = true;
+		if (insert)
+			err = add_watch(g, &w);
+		else
+			remove_watch(g, &w);
+	}
+	reply_status(g, err);
 }
 
 static void cmd_insert(struct gdb *g, const char *args)
@@ -324,7 +366,9 @@ static void resume(struct gdb *g, const enum gdb_action *action)
 		va[i] = g->bp[i].va;
 	if (g->bp_dirty)
 		g->ops->set_breakpoints(g->opaque, va, g->n_bp);
-	g->bp_dirty = false;
+	if (g->watch_dirty)
+		g->ops->set_watchpoints(g->opaque, g->watch, g->n_watch);
+	g->bp_dirty = g->watch_dirty = false;
 	g->running = true;
 	g->ops->resume(g->opaque, action);
 }
@@ -399,8 +443,8 @@ static void cmd_detach(struct gdb *g, const char *args)
 {
 	put_text(g, "OK");
 	send_reply(g);
-	g->n_bp = 0;
-	g->bp_dirty = true;
+	g->n_bp = g->n_watch = 0;
+	g->bp_dirty = g->watch_dirty = true;
 	resume_all(g);
 }
 
@@ -638,6 +682,20 @@ void gdb_stopped(struct gdb *g, unsigned cpu, unsigned signal)
 	g->stop_signal = signal;
 	put_stop(g);
 	send_reply(g);
+	g->stop_watch = NULL;
+}
+
+void gdb_stopped_watch(struct gdb *g, unsigned cpu, u64 va)
+{
+	g->stop_watch = "awatch";
+	g->stop_va = va;
+	for (unsigned i = 0; i < g->n_watch; i++) {
+		const struct dbt_watchpoint *w = &g->watch[i];
+
+		if (va - w->va < w->len)
+			g->stop_watch = !w->read ? "watch" : !w->write ? "rwatch" : "awatch";
+	}
+	gdb_stopped(g, cpu, GDB_SIGTRAP);
 }
 
 void gdb_exited(struct gdb *g, unsigned status)

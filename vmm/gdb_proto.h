@@ -12,6 +12,7 @@
 
 #define GDB_PACKET_MAX	    0x4000
 #define GDB_MAX_BREAKPOINTS 256
+#define GDB_MAX_WATCHPOINTS 32
 
 enum gdb_action { GDB_HALT, GDB_CONTINUE, GDB_STEP };
 
@@ -23,6 +24,7 @@ struct gdb_ops {
 	u64 (*peek)(void *opaque, unsigned cpu, u64 va, void *buf, u64 len);
 	u64 (*poke)(void *opaque, unsigned cpu, u64 va, const void *buf, u64 len);
 	int (*set_breakpoints)(void *opaque, const u64 *va, unsigned n);
+	int (*set_watchpoints)(void *opaque, const struct dbt_watchpoint *w, unsigned n);
 	/* One action a vCPU; gdb_stopped() when one of them stops. */
 	void (*resume)(void *opaque, const enum gdb_action *action);
 	/* Ctrl-C: calls gdb_stopped(). */
@@ -38,15 +40,19 @@ struct gdb {
 
 	bool running; /* resumed by the client, no stop reported since */
 	bool no_ack;
-	bool bp_dirty;	   /* not yet told to set_breakpoints */
-	unsigned cpu;	   /* g, m, ... are about it */
-	unsigned stop_cpu; /* of the last stop, and its signal */
+	bool bp_dirty, watch_dirty; /* not yet told to set_breakpoints, set_watchpoints */
+	unsigned cpu;		    /* g, m, ... are about it */
+	unsigned stop_cpu;	    /* of the last stop, and its signal */
 	unsigned stop_signal;
+	const char *stop_watch; /* "watch" ..., with its address; NULL: another reason */
+	u64 stop_va;
 	unsigned n_bp;
 	struct {
 		u64 va;
 		char type; /* '0' or '1' */
 	} bp[GDB_MAX_BREAKPOINTS];
+	unsigned n_watch;
+	struct dbt_watchpoint watch[GDB_MAX_WATCHPOINTS];
 
 	enum { GDB_IDLE, GDB_DATA, GDB_SUM1, GDB_SUM2 } state;
 	unsigned n_in;
@@ -63,6 +69,8 @@ void gdb_attach(struct gdb *g, const struct gdb_ops *ops, void *opaque, unsigned
 void gdb_receive(struct gdb *g, const void *buf, size_t len);
 /* A running machine has stopped as a whole, because of `cpu`. */
 void gdb_stopped(struct gdb *g, unsigned cpu, unsigned signal);
+/* Likewise, before `cpu` accesses the watched byte at `va`. */
+void gdb_stopped_watch(struct gdb *g, unsigned cpu, u64 va);
 /* The machine is at its end. */
 void gdb_exited(struct gdb *g, unsigned status);
 

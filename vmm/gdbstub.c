@@ -27,7 +27,8 @@ struct gdbstub {
 	struct event_source *listener, *client;
 	struct event_source *stop_notifier;
 	_Atomic int stop_cpu; /* first vCPU with a debug exit since the last resume, or NOBODY */
-	bool holding;	      /* the machine is paused for the client */
+	struct dbt_exit debug_exit[CONFIG_MAX_CPUS]; /* the last of each; written before stop_cpu */
+	bool holding;				     /* the machine is paused for the client */
 	bool broken; /* sending failed: to be dropped when back in the event loop's callback */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct gdb gdb;
@@ -65,6 +66,11 @@ static int op_set_breakpoints(void *opaque, const u64 *va, unsigned n)
 	return dbt_vm_set_breakpoints(((struct gdbstub *)opaque)->m->dbt, va, n);
 }
 
+static int op_set_watchpoints(void *opaque, const struct dbt_watchpoint *w, unsigned n)
+{
+	return dbt_vm_set_watchpoints(((struct gdbstub *)opaque)->m->dbt, w, n);
+}
+
 static void stub_hold(struct gdbstub *s)
 {
 	if (!s->holding)
@@ -92,6 +98,16 @@ static void op_resume(void *opaque, const enum gdb_action *action)
 	machine_resume(s->m);
 }
 
+static void report_stop(struct gdbstub *s, unsigned cpu)
+{
+	const struct dbt_exit *e = &s->debug_exit[cpu];
+
+	if (e->data.debug.event == DBT_DEBUG_WATCH)
+		gdb_stopped_watch(&s->gdb, cpu, e->data.debug.va);
+	else
+		gdb_stopped(&s->gdb, cpu, SIGNAL_TRAP);
+}
+
 static void op_interrupt(void *opaque)
 {
 	struct gdbstub *s = opaque;
@@ -99,8 +115,10 @@ static void op_interrupt(void *opaque)
 
 	stub_hold(s);
 	cpu = atomic_load(&s->stop_cpu); /* a breakpoint was hit meanwhile */
-	gdb_stopped(&s->gdb, cpu == NOBODY ? s->gdb.cpu : (unsigned)cpu,
-		    cpu == NOBODY ? SIGNAL_INT : SIGNAL_TRAP);
+	if (cpu == NOBODY)
+		gdb_stopped(&s->gdb, s->gdb.cpu, SIGNAL_INT);
+	else
+		report_stop(s, (unsigned)cpu);
 }
 
 static void op_kill(void *opaque)
@@ -134,6 +152,7 @@ static const struct gdb_ops ops = {
 	.peek = op_peek,
 	.poke = op_poke,
 	.set_breakpoints = op_set_breakpoints,
+	.set_watchpoints = op_set_watchpoints,
 	.resume = op_resume,
 	.interrupt = op_interrupt,
 	.kill = op_kill,
@@ -142,10 +161,11 @@ static const struct gdb_ops ops = {
 
 /* ---- stops ---- */
 
-void gdbstub_debug_exit(struct gdbstub *s, unsigned cpu)
+void gdbstub_debug_exit(struct gdbstub *s, unsigned cpu, const struct dbt_exit *e)
 {
 	int nobody = NOBODY;
 
+	s->debug_exit[cpu] = *e;
 	atomic_fetch_or(&s->m->vcpu[cpu].requests, VCPU_REQ_HOLD);
 	atomic_compare_exchange_strong(&s->stop_cpu, &nobody, (int)cpu);
 	event_notify(s->stop_notifier);
@@ -159,7 +179,7 @@ static void stop_notified(void *opaque)
 	if (cpu == NOBODY || s->holding)
 		return; /* told already */
 	stub_hold(s);
-	gdb_stopped(&s->gdb, (unsigned)cpu, SIGNAL_TRAP);
+	report_stop(s, (unsigned)cpu);
 }
 
 /* ---- the client ---- */
@@ -176,6 +196,7 @@ static void client_gone(struct gdbstub *s)
 	s->client_fd = -1;
 	stub_hold(s);
 	op_set_breakpoints(s, NULL, 0);
+	op_set_watchpoints(s, NULL, 0);
 	op_resume(s, go);
 	event_set(s->listener, EPOLLIN);
 }

@@ -10,6 +10,7 @@
 
 struct machine;
 struct gdbstub;
+struct dbt_exit;
 
 /* Listens. *out is NULL for "none". Before the main thread's sandbox. 0, or -errno after a message.
  */
@@ -18,6 +19,6 @@ int gdbstub_create(struct machine *m, const char *spec, struct gdbstub **out);
 void gdbstub_destroy(struct gdbstub *s, unsigned exit_status);
 /* On the thread of vCPU `cpu`, whose run ended with DBT_EXIT_DEBUG: the vCPU is on hold from here.
  */
-void gdbstub_debug_exit(struct gdbstub *s, unsigned cpu);
+void gdbstub_debug_exit(struct gdbstub *s, unsigned cpu, const struct dbt_exit *e);
 
 #endif

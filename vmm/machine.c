@@ -158,6 +158,10 @@ static int make_translator(struct machine *m)
 		.no_chain = !t->chain,
 		.no_call_ret = !t->call_ret,
 		.no_flag_liveness = !t->flag_liveness,
+		.no_lazy_flags = !t->coordination.lazy_flags,
+		.no_across_blocks = !t->coordination.across_blocks,
+		.no_across_memory = !t->coordination.across_memory,
+		.poll_always = !t->coordination.interrupt_checks,
 		.count_insns = t->count_insns,
 	};
 	const char *why = "";
@@ -211,11 +215,12 @@ static int make_sandboxes(struct machine *m)
 
 int machine_create(const struct vm_config *cfg, struct event_loop *loop, struct machine **out)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct machine *m = aligned_alloc(_Alignof(struct machine), sizeof(*m));
 	int err;
 
 	if (!m)
 		return -ENOMEM;
+	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
 	m->loop = loop;
 	m->images.kernel_fd = m->images.initrd_fd = -1;

@@ -70,5 +70,6 @@ void machine_mark(const char *name);
 void machine_mark_guest(u32 number);
 /* All counters as one JSON object. Main thread; the vCPUs have stopped. */
 void machine_write_stats(struct machine *m, FILE *f);
+void machine_write_profile(struct machine *m, FILE *f); /* see dbt/profile.h */
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "dbt/rules.h"
 #include "vmm/cli.h"
 #include "vmm/machine.h"
 
@@ -17,7 +18,7 @@ struct process {
 	struct event_loop *loop;
 	struct machine *machine;
 	int signal_fd;
-	FILE *stats; /* opened before the sandbox closes that door */
+	FILE *stats, *profile; /* opened before the sandbox closes that door */
 };
 
 static void signal_ready(void *opaque, u32 events)
@@ -65,25 +66,40 @@ static int run_machine(struct process *p)
 	return err;
 }
 
-static void write_stats(struct process *p, const char *path)
+static void close_output(FILE **f, const char *option, const char *path)
 {
-	machine_write_stats(p->machine, p->stats);
-	if (fclose(p->stats))
-		error_report("--stats %s: %s", path, strerror(errno));
-	p->stats = NULL;
+	if (fclose(*f))
+		error_report("%s %s: %s", option, path, strerror(errno));
+	*f = NULL;
+}
+
+static int open_output(FILE **f, const char *option, const char *path)
+{
+	*f = fopen(path, "we");
+	if (!*f)
+		error_report("%s %s: %s", option, path, strerror(errno));
+	return *f ? 0 : -1;
+}
+
+static void write_outputs(struct process *p, const struct cli *cli)
+{
+	if (p->stats) {
+		machine_write_stats(p->machine, p->stats);
+		close_output(&p->stats, "--stats", cli->stats);
+	}
+	if (p->profile) {
+		machine_write_profile(p->machine, p->profile);
+		close_output(&p->profile, "--profile", cli->profile);
+	}
 }
 
 static int run(struct process *p, const struct cli *cli)
 {
 	int status = EXIT_STATUS_HOST, err;
 
-	if (cli->stats) {
-		p->stats = fopen(cli->stats, "we");
-		if (!p->stats) {
-			error_report("--stats %s: %s", cli->stats, strerror(errno));
-			return EXIT_STATUS_CONFIG;
-		}
-	}
+	if ((cli->stats && open_output(&p->stats, "--stats", cli->stats)) ||
+	    (cli->profile && open_output(&p->profile, "--profile", cli->profile)))
+		return EXIT_STATUS_CONFIG;
 	err = event_loop_create(&p->loop);
 	if (!err)
 		err = catch_signals(p);
@@ -94,14 +110,15 @@ static int run(struct process *p, const struct cli *cli)
 	if (!err) {
 		err = run_machine(p);
 		status = err ? EXIT_STATUS_HOST : machine_exit_status(p->machine);
-		if (p->stats)
-			write_stats(p, cli->stats);
+		write_outputs(p, cli);
 		machine_destroy(p->machine);
 	} else if (err == -EINVAL || err == -ENOTSUP) {
 		status = EXIT_STATUS_CONFIG; /* what was asked for cannot be */
 	}
 	if (p->stats)
 		fclose(p->stats);
+	if (p->profile)
+		fclose(p->profile);
 	event_loop_destroy(p->loop);
 	if (p->signal_fd >= 0)
 		close(p->signal_fd);
@@ -119,6 +136,8 @@ int main(int argc, char **argv)
 	 * sandbox allows, and little is allocated outside this thread.
 	 */
 	mallopt(M_ARENA_MAX, 1);
+	if (argc > 1 && !strcmp(argv[1], "rules")) /* no machine, no configuration */
+		return rules_command(argc - 2, argv + 2);
 	err = cli_parse(argc, argv, &cli);
 	if (err)
 		return EXIT_STATUS_CONFIG;

@@ -180,3 +180,8 @@ void machine_write_stats(struct machine *m, FILE *f)
 	write_devices(m, f);
 	fprintf(f, "}\n");
 }
+
+void machine_write_profile(struct machine *m, FILE *f)
+{
+	dbt_vm_dump_profile(m->dbt, f);
+}

@@ -203,7 +203,7 @@ static void vcpu_exit(struct vcpu *v, const struct dbt_exit *e)
 	case DBT_EXIT_WFI: vcpu_sleep(v); break;
 	case DBT_EXIT_HVC:
 	case DBT_EXIT_SMC: vcpu_firmware_call(v); break;
-	case DBT_EXIT_DEBUG: gdbstub_debug_exit(v->m->gdb, v->index); break;
+	case DBT_EXIT_DEBUG: gdbstub_debug_exit(v->m->gdb, v->index, e); break;
 	case DBT_EXIT_ERROR:
 		error_report("cpu %u: the translator cannot go on at pc %#llx: %s", v->index,
 			     (unsigned long long)e->data.error.pc, e->data.error.what);

@@ -174,7 +174,7 @@ static int dc_zva(struct dbt_vcpu *cpu, u32 raw)
 		return HELPER_JUMP;
 	}
 	if (unlikely(cpu->vm->watching) &&
-	    a64_take_watch(cpu, GVA(ALIGN_DOWN(va, 64ull)), 64, true, false))
+	    debug_take_watch(cpu, GVA(ALIGN_DOWN(va, 64ull)), 64, true, false))
 		return HELPER_JUMP;
 	zero_block(host);
 	return HELPER_NEXT;

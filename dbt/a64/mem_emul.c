@@ -172,8 +172,8 @@ static void *atomic_ptr(struct dbt_vcpu *cpu, u64 va, unsigned size, enum kind k
 	if (mmu_walk(cpu, GVA(va), kind ? ACC_WRITE : ACC_READ, cpu->ps.el, &w))
 		return atomic_fault(cpu, va, w.fault, kind);
 	if (unlikely(cpu->vm->watching) &&
-	    ((kind != STORE && a64_take_watch(cpu, GVA(va), size, false, false)) ||
-	     (kind != LOAD && a64_take_watch(cpu, GVA(va), size, true, false))))
+	    ((kind != STORE && debug_take_watch(cpu, GVA(va), size, false, false)) ||
+	     (kind != LOAD && debug_take_watch(cpu, GVA(va), size, true, false))))
 		return NULL;
 	p = dbt_ram_ptr(cpu->vm, w.pa, size);
 	if (!p) /* exclusives and atomics on a device: no monitor there */
@@ -246,6 +246,38 @@ static u64 combine(unsigned op, u64 old, u64 v, unsigned bits)
 	}
 }
 
+static struct excl_bucket *excl_bucket(const struct dbt_vcpu *cpu, const void *host)
+{
+	return &cpu->excl_tab[((u64)host * 4 & EXCL_MASK) / sizeof(struct excl_bucket)];
+}
+
+/* An LSE atomic has changed [host]. */
+static void excl_count(const struct dbt_vcpu *cpu, const void *host)
+{
+	struct excl_bucket *b = excl_bucket(cpu, host);
+
+	if (atomic_load(&b->count))
+		atomic_fetch_add(&b->count, 1);
+}
+
+/* Before a load-exclusive of [host]. */
+static void excl_watch(struct dbt_vcpu *cpu, const void *host)
+{
+	struct excl_bucket *b = excl_bucket(cpu, host);
+
+	if (!atomic_load(&b->count))
+		atomic_fetch_add(&b->count, 1);
+	cpu->excl_ver = atomic_load((_Atomic u64 *)b) & ~1ull; /* taken counts as changed */
+}
+
+/* False: the bucket has changed since the load, or is taken. */
+static bool excl_take(const struct dbt_vcpu *cpu, struct excl_bucket *b)
+{
+	u64 ver = cpu->excl_ver;
+
+	return atomic_compare_exchange_strong((_Atomic u64 *)b, &ver, ver + 1);
+}
+
 static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 {
 	unsigned n = 1u << in->size;
@@ -259,11 +291,13 @@ static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 		u64 want = n == 8 ? v : v & (BIT(8 * n) - 1);
 
 		atomic_cas(p, n, &want, xz(cpu, in->rd));
+		excl_count(cpu, p);
 		set_x(cpu, in->rs, want);
 		return HELPER_NEXT;
 	}
 	while (!atomic_cas(p, n, &old, combine(in->op, old, v, 8 * n)))
 		;
+	excl_count(cpu, p);
 	set_x(cpu, in->rd, old);
 	return HELPER_NEXT;
 }
@@ -286,22 +320,10 @@ static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	} else {
 		cas128(p, old, val);
 	}
+	excl_count(cpu, p);
 	set_x(cpu, in->rs, old[0]);
 	set_x(cpu, in->rs + 1, old[1]);
 	return HELPER_NEXT;
-}
-
-static _Atomic u32 *excl_bucket(const struct dbt_vcpu *cpu, const void *host)
-{
-	return (_Atomic u32 *)(cpu->excl_tab + ((u64)host * 4 & EXCL_MASK));
-}
-
-/* False: another store-exclusive was here since the load, or is. Given back changed. */
-static bool excl_take(const struct dbt_vcpu *cpu, _Atomic u32 *bucket)
-{
-	u32 ver = cpu->excl_ver;
-
-	return atomic_compare_exchange_strong(bucket, &ver, ver + 1);
 }
 
 static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool two)
@@ -313,7 +335,7 @@ static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool 
 
 	if (!p)
 		return HELPER_JUMP;
-	cpu->excl_ver = atomic_load(excl_bucket(cpu, p)) & ~1u;
+	excl_watch(cpu, p);
 	if (two && n == 8) {
 		/* a single-copy atomic 16-byte load: aligned SSE loads are, on every CPU with AVX
 		 */
@@ -344,6 +366,7 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 	unsigned n = 1u << in->size, total = two ? 2 * n : n;
 	u64 va = cpu->x[in->rn], old[2] = {cpu->excl_val[0], cpu->excl_val[1]};
 	u64 val[2] = {xz(cpu, in->rd), two ? xz(cpu, in->ra) : 0};
+	struct excl_bucket *b;
 	bool ok = false;
 	void *p;
 
@@ -355,13 +378,14 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 		p = atomic_ptr(cpu, va, total, STORE);
 		if (!p)
 			return HELPER_JUMP;
-		if (excl_take(cpu, excl_bucket(cpu, p))) {
+		b = excl_bucket(cpu, p);
+		if (excl_take(cpu, b)) {
 			if (two && n == 8)
 				ok = cas128(p, old, val);
 			else
 				ok = atomic_cas(p, total, &old[0],
 						two ? (u32)val[0] | val[1] << 32 : val[0]);
-			atomic_fetch_add(excl_bucket(cpu, p), 1);
+			atomic_store(&b->version, (u32)cpu->excl_ver + 2);
 		}
 	}
 	cpu->excl_size = 0;

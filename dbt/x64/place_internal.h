@@ -4,6 +4,7 @@
 #define ARMATURE_X64_PLACE_INTERNAL_H
 
 #include "dbt/hir.h"
+#include "dbt/profile.h"
 #include "dbt/vm.h"
 #include "dbt/x64/asm.h"
 #include "dbt/x64/regmap.h"
@@ -84,6 +85,13 @@ struct place {
 	struct site site[MAX_SITES];
 	unsigned nsites;
 	u64 entry_rx;
+	unsigned stored; /* results of ops before it are in the CPU state: no_across_blocks, _memory
+			  */
+
+	/* profile: a.n at the final branch, and behind its taken edge */
+	u8 *taken_counter;
+	bool two_way;
+	u16 n_common[XC_NUM], n_taken[XC_NUM];
 	u64 consts_rx; /* the block's vector constants, in front of its code */
 };
 
@@ -103,6 +111,22 @@ static inline void cold_from(struct cold *c, u8 *field)
 {
 	c->from[c->nfrom++] = field;
 }
+
+/* What is emitted in between is for something else than the guest's work. */
+static inline unsigned cat_begin(struct place *p, enum xcat cat)
+{
+	unsigned old = p->a.cat;
+
+	p->a.cat = (u8)cat;
+	return old;
+}
+static inline void cat_end(struct place *p, unsigned old)
+{
+	p->a.cat = (u8)old;
+}
+void count_taken(struct place *p);
+void state_store(struct place *p,
+		 unsigned to); /* registers written before op `to` since the last call */
 
 /* Flags. */
 void flags_clobber(struct place *p);		   /* before anything that writes EFLAGS */

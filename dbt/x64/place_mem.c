@@ -72,7 +72,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			  .store = is_store(first),
 			  .count = 1,
 			  .one_insn = true};
-	bool narrow = p->tr->single || p->vm->cfg.no_hoist;
+	bool narrow = p->tr->single || p->vm->cfg.no_hoist || p->vm->cfg.no_across_memory;
 	const struct hir_opnd *base = &first->a;
 	bool other = false;
 	s64 delta = 0;
@@ -182,7 +182,7 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
  * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
  * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
-static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+static int emit_page_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	struct xasm *a = &p->a;
 	unsigned len = (unsigned)(g->hi - g->lo);
@@ -252,6 +252,19 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 	return ra;
 }
 
+static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+{
+	unsigned cat = cat_begin(p, XC_CHECK);
+	int ra;
+
+	if (p->vm->cfg.no_across_memory)
+		state_store(p, p->i);
+	ra = emit_page_check(p, h, g, desc);
+
+	cat_end(p, cat);
+	return ra;
+}
+
 static void note_site(struct place *p, u32 desc)
 {
 	if (p->nsites == MAX_SITES) {
@@ -286,7 +299,10 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 			if (p->busy & BIT(RDX))
 				return NULL;
 			cache_lose_rdx(p);
+			unsigned cat = cat_begin(p, XC_CHECK);
+
 			x_mov_rm(&p->a, 8, RDX, xm(RBP, CPU_OFF(addend) + 8 * k));
+			cat_end(p, cat);
 			p->ac_rdx = k;
 		}
 		take_rdx_for_op(p); /* not to be given away within this op */
@@ -324,10 +340,13 @@ static struct addend_cache *cache_add(struct place *p, const struct hir *h, cons
  */
 static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc)
 {
-	struct addend_cache *ac = cache_find(p, h);
+	/* The second access of a pair has been checked with the first. */
+	bool alone = p->vm->cfg.no_across_memory && (!p->i || h[-1].insn != h->insn);
+	struct addend_cache *ac = alone ? NULL : cache_find(p, h);
 	struct xasm *a = &p->a;
 	bool mem = opnd_is_mem(p, &h->a);
 	struct group g;
+	unsigned cat;
 	int ra;
 
 	*desc = 0;
@@ -343,6 +362,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo)
 			   : xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	ac = cache_add(p, h, &g);
+	cat = cat_begin(p, XC_CHECK);
 	if (mem) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
 		ac->hostptr = true;
@@ -352,6 +372,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	}
 	if (ac->saved)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(addend) + 8 * p->ac_rdx), RDX);
+	cat_end(p, cat);
 	if (mem)
 		return xm(RDX, h->imm2 - g.lo);
 	return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
@@ -504,6 +525,28 @@ static void result(struct place *p, const struct hir *h, int r)
 	x_movx(&p->a, 4, 1u << h->size, false, d, xr(r));
 }
 
+/*
+ * An atomic by LSE has changed `m`, whose address is ra + rdx or rdx: counted where a monitor may
+ * look (struct excl_bucket), after the change. Nobody needs rdx any more.
+ */
+static void excl_count(struct place *p, struct xop m)
+{
+	struct xasm *a = &p->a;
+	u8 *skip;
+
+	if (p->vm->cfg.max_vcpus < 2)
+		return;
+	x_lea(a, 4, RDX, m);
+	x_alu_i(a, 4, XAND, xr(RDX), EXCL_MASK / 4);
+	x_shift_i(a, 4, 4, xr(RDX), 2);
+	x_alu_rm(a, 8, XADD, RDX, xm(RBP, CPU_OFF(excl_tab)));
+	x_alu_i(a, 4, XCMP, xm(RDX, EXCL_COUNT), 0);
+	skip = x_jcc8_fwd(a, XCC_E);
+	lock(p);
+	x_alu_i(a, 4, XADD, xm(RDX, EXCL_COUNT), 1);
+	x_patch8(a, skip);
+}
+
 static void cas(struct place *p, const struct hir *h)
 {
 	u32 desc;
@@ -516,6 +559,7 @@ static void cas(struct place *p, const struct hir *h)
 	r = src_reg(p, &h->c, 8);
 	note_site(p, desc);
 	cmpxchg(p, 1u << h->size, m, r);
+	excl_count(p, m);
 	result(p, h, RAX);
 }
 
@@ -540,6 +584,7 @@ static void atomic_loop(struct place *p, const struct hir *h)
 	x_alu_rm(a, 8, h->sub == HA_SET ? XOR_ : h->sub == HA_EOR ? XXOR : XAND, s, xr(RAX));
 	cmpxchg(p, n, m, s);
 	x_jcc(a, XCC_NE, (u64)again + (u64)a->to_rx);
+	excl_count(p, m);
 	result(p, h, RAX);
 }
 
@@ -581,14 +626,14 @@ static void atomic(struct place *p, const struct hir *h)
 	} else {
 		p->fail = "atomic min/max is not inline";
 	}
+	excl_count(p, m);
 	result(p, h, s);
 }
 
 /*
  * The exclusive monitor is the value loaded: the store is a compare-and-exchange. With several
- * vCPUs that alone would take A-B-A for nothing done; so each address also has a bucket with a
- * version, which every successful store-exclusive changes (struct excl_bucket). `to` = bucket of
- * the host address in rdx.
+ * vCPUs that alone would take A-B-A for nothing done; so the bucket of the address must not have
+ * changed either (struct excl_bucket). `to` = bucket of the host address in rdx.
  */
 static void excl_bucket(struct place *p, int to)
 {
@@ -597,6 +642,23 @@ static void excl_bucket(struct place *p, int to)
 	x_rorx(a, 4, to, xr(RDX), 30); /* address * 4 */
 	x_alu_i(a, 4, XAND, xr(to), EXCL_MASK);
 	x_alu_rm(a, 8, XADD, to, xm(RBP, CPU_OFF(excl_tab)));
+}
+
+/* Notes the state of [rdx]'s bucket, before the value is loaded; `s` is lost. */
+static void excl_watch(struct place *p, int s)
+{
+	struct xasm *a = &p->a;
+	u8 *watched;
+
+	excl_bucket(p, s);
+	x_alu_i(a, 4, XCMP, xm(s, EXCL_COUNT), 0);
+	watched = x_jcc8_fwd(a, XCC_NE);
+	lock(p); /* seen by every later atomic, and the value is loaded after it */
+	x_alu_i(a, 4, XADD, xm(s, EXCL_COUNT), 1);
+	x_patch8(a, watched);
+	x_mov_rm(a, 8, s, xm(s, 0));
+	x_alu_i(a, 8, XAND, xr(s), -2); /* taken counts as changed */
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(excl_ver)), s);
 }
 
 static void load_exclusive(struct place *p, const struct hir *h)
@@ -610,10 +672,7 @@ static void load_exclusive(struct place *p, const struct hir *h)
 	if (p->vm->cfg.max_vcpus > 1) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
 		m = xm(RDX, 0);
-		excl_bucket(p, s);
-		x_mov_rm(a, 4, s, xm(s, 0));	/* before the value */
-		x_alu_i(a, 4, XAND, xr(s), -2); /* taken counts as changed */
-		x_mov_mr(a, 4, xm(RBP, CPU_OFF(excl_ver)), s);
+		excl_watch(p, s);
 	}
 	note_site(p, desc);
 	x_movx(a, 4, 1u << h->size, false, s, m);
@@ -632,8 +691,8 @@ static void load_exclusive(struct place *p, const struct hir *h)
 }
 
 /*
- * Takes the bucket of [rdx] if its version is still the one seen; r15 = bucket until it is
- * reloaded. Returns the jump of a failure. Faults come before it is taken.
+ * Takes the bucket of [rdx] if it is still as the load saw it; r15 = bucket until it is reloaded.
+ * Returns the jump of a failure. Faults come before it is taken.
  */
 static u8 *excl_take(struct place *p, const struct hir *h, u32 desc)
 {
@@ -645,12 +704,22 @@ static u8 *excl_take(struct place *p, const struct hir *h, u32 desc)
 	note_site(p, desc);
 	x_movx(a, 4, 1u << h->size, false, RAX, xm(RDX, 0));
 	excl_bucket(p, REG_LDTAB);
-	x_mov_rm(a, 4, RAX, xm(RBP, CPU_OFF(excl_ver)));
-	x_lea(a, 4, t, xm(RAX, 1));
-	cmpxchg(p, 4, xm(REG_LDTAB, 0), t);
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(excl_ver)));
+	x_lea(a, 8, t, xm(RAX, 1));
+	cmpxchg(p, 8, xm(REG_LDTAB, 0), t);
 	p->busy &= ~BIT(t);
 	p->op_busy &= ~BIT(t);
 	return x_jcc_fwd(a, XCC_NE);
+}
+
+/* Gives it back, changed. Only who has it taken writes the version, so that this needs no lock. */
+static void excl_give(struct place *p)
+{
+	struct xasm *a = &p->a;
+
+	x_mov_rm(a, 4, RDX, xm(RBP, CPU_OFF(excl_ver)));
+	x_alu_i(a, 4, XADD, xr(RDX), 2);
+	x_mov_mr(a, 4, xm(REG_LDTAB, 0), RDX);
 }
 
 static void store_exclusive(struct place *p, const struct hir *h)
@@ -679,7 +748,7 @@ static void store_exclusive(struct place *p, const struct hir *h)
 	x_setcc(a, XCC_NE, xr(RAX));
 	x_movx(a, 4, 1, false, RAX, xr(RAX));
 	if (smp)
-		x_alu_i(a, 4, XADD, xm(REG_LDTAB, 0), 1); /* given back, changed */
+		excl_give(p);
 	done = x_jmp8_fwd(a);
 	x_patch(a, f1);
 	x_patch(a, f2);

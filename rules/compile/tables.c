@@ -171,6 +171,21 @@ static void write_pairs(struct tables *t, struct gen_rule **order)
 	free(n);
 }
 
+static void write_string(FILE *o, const char *s)
+{
+	fputc('"', o);
+	for (; *s; s++)
+		if (*s == '\n')
+			fputs("\\n", o);
+		else if (*s == '\t')
+			fputs("\\t", o);
+		else if (*s == '"' || *s == '\\')
+			fprintf(o, "\\%c", *s);
+		else if ((unsigned char)*s >= ' ')
+			fputc(*s, o);
+	fputc('"', o);
+}
+
 static void write_info(struct gen *g)
 {
 	fprintf(g->out, "const unsigned rules_count = %d;\n", g->nrules);
@@ -178,9 +193,11 @@ static void write_info(struct gen *g)
 	for (int i = 0; i < g->nrules; i++) {
 		const struct gen_rule *r = &g->rules[i];
 
-		fprintf(g->out, "\t{\"%s\", \"%s\", \"%s\", %d, %d, %d, %d, %d},\n", r->r->name,
-			r->file, r->r->from ? r->r->from : "", r->r->loc.line,
-			r->set == SET_LEARNED, r->r->nguest, r->r->nhost, r->r->cost);
+		fprintf(g->out, "\t{\"%s\", \"%s\", \"%s\", ", r->r->name, r->file,
+			r->r->from ? r->r->from : "");
+		write_string(g->out, r->r->text);
+		fprintf(g->out, ", %d, %d, %d, %d, %d},\n", r->r->loc.line, r->set == SET_LEARNED,
+			r->r->nguest, r->r->nhost, r->r->cost);
 	}
 	fprintf(g->out, "};\n\nstatic const rule_fn rule_fns[] = {\n");
 	for (int i = 0; i < g->nrules; i++)

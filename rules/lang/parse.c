@@ -366,10 +366,12 @@ static void parse_rule(struct parser *p)
 {
 	struct ruleset *rs = p->rs;
 	struct rule *r = arena_alloc(&rs->arena, sizeof(*r));
+	const char *start, *end;
 
 	if (!r)
 		parse_fail(p, "out of memory");
 	r->loc = p->tok.loc;
+	start = p->tok.s;
 	lex_next(p);
 	tok_ident(p, r->name, sizeof(r->name), "a rule name");
 	tok_expect(p, T_NL, "the end of the line");
@@ -381,6 +383,10 @@ static void parse_rule(struct parser *p)
 	record_start(p);
 	if (!rule_sections(p))
 		return;
+	end = p->tok.s;
+	while (end > start && strchr(" \t\r\n", end[-1]))
+		end--;
+	r->text = arena_strdup(p, start, (size_t)(end - start));
 	rule_hash(p, r);
 	rule_check(rs, r);
 	if (rs->nrules == rs->crules) {

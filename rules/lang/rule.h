@@ -183,6 +183,7 @@ struct rule {
 	bool uses_r;	 /* the rule has a width R */
 	bool flags_dead; /* applies only where NZCV is dead afterwards */
 	char *from;	 /* provenance, or NULL */
+	char *text;	 /* as written, for people */
 	u64 count;	 /* dynamic count the learner saw */
 	char *canon;	 /* normalised text, classes included: what is hashed */
 	char hash[65];	 /* SHA-256 of canon, hexadecimal */

@@ -13,43 +13,6 @@ struct test {
 	unsigned tried;
 };
 
-static s64 field(const struct rule *r, const struct ginsn *g, enum gfield f, const s64 *param)
-{
-	(void)r;
-	return g->f[f].kind == GV_PARAM ? param[g->f[f].v] : g->f[f].v;
-}
-
-static void build_insn(const struct rule *r, const struct instance *in, int k, const s64 *param,
-		       struct a64_insn *out)
-{
-	const struct ginsn *g = &r->guest[k];
-
-	memset(out, 0, sizeof(*out));
-	out->op = (u16)instance_gop(r, in, k);
-	out->sf = instance_width(r, in, k) == 64;
-	out->amode = g->amode;
-	out->rd = (u8)field(r, g, F_RD, param);
-	out->rn = (u8)field(r, g, F_RN, param);
-	out->rm = (u8)field(r, g, F_RM, param);
-	out->ra = (u8)field(r, g, F_RA, param);
-	out->imm = field(r, g, F_IMM, param);
-	out->immr = (u8)field(r, g, F_IMMR, param);
-	out->imms = (u8)field(r, g, F_IMMS, param);
-	out->shift = (u8)field(r, g, F_SHIFT, param);
-	out->amount = (u8)field(r, g, F_AMOUNT, param);
-	out->cond = (u8)field(r, g, F_COND, param);
-	if (g->f[F_MEM].kind != GV_ABSENT) {
-		enum mem_type t = instance_mem(r, in, &g->f[F_MEM]);
-
-		out->size = (u8)mem_log2(t, 0);
-		out->sx = t >= MEM_SB;
-	}
-	/* Labels are offsets from the page's start, of which the sequence is. */
-	if (g->f[F_IMM].kind == GV_PARAM && r->param[g->f[F_IMM].v].kind == P_LABEL &&
-	    out->op != A64_ADRP)
-		out->imm -= 4 * k;
-}
-
 static bool well_formed(const struct hir_buf *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
@@ -97,7 +60,7 @@ static bool one(struct test *t, const struct instance *in)
 	if (!conc_params(t->r, in, param, &t->seed))
 		return true;
 	for (int k = 0; k < t->r->nguest; k++)
-		build_insn(t->r, in, k, param, &insn[k]);
+		conc_guest(t->r, in, k, param, &insn[k]);
 	n = guest_expand(insn, t->r->nguest, g, ARRAY_SIZE(g));
 	if (n < 0)
 		return true; /* outside the base rules: not judged here */

@@ -2,17 +2,22 @@
 /*
  * rules-mutate [-n COUNT] [-s SEED] [-v] FILE...
  *
- * Seeds errors into proven rules and sees whether checker and prover reject them. A mutant that the
- * prover accepts is compared with the original on random numbers by an evaluator of its own: equal
- * means the mutation changed nothing (x & y = y & x); different means the prover let a wrong rule
- * pass. Conditions that are dropped without harm are counted apart: they are generalisations.
+ * Seeds errors into proven rules, all of them in turn, and sees whether checker and prover reject
+ * them. COUNT mutants that pass the checker go to the prover; each must come back with a
+ * counterexample. A mutant the prover accepts is compared with the original on numbers by an
+ * evaluator that shares nothing with the prover: where they differ, the prover let a wrong rule
+ * pass; where not, the mutation changed nothing (x & y for y & x), which is listed with the reason.
+ * Conditions left out without harm are generalisations and counted apart. -v prints every mutant
+ * and its counterexample.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "rules/prove/concrete.h"
+#include "rules/prove/mutate.h"
 
 static struct {
 	unsigned count;
@@ -20,228 +25,45 @@ static struct {
 	bool verbose;
 } opt = {.count = 600, .seed = 1};
 
-struct mutant {
-	struct rule r;
-	char what[96];
-	bool condition; /* a when was dropped */
-};
-
-static struct expr pool[4096];
-static int npool;
-
-static struct expr *new_expr(enum expr_op op, struct expr *a, s64 val)
-{
-	struct expr *e = &pool[npool++ % ARRAY_SIZE(pool)];
-
-	*e = (struct expr){.op = op, .val = val, .a = a};
-	return e;
-}
-
-static struct expr *plus(struct expr *e, s64 d)
-{
-	struct expr *s = new_expr(E_ADD, e ? e : new_expr(E_CONST, NULL, 0), 0);
-
-	s->b = new_expr(E_CONST, NULL, d);
-	return s;
-}
-
-/* Ops that are easily mistaken for each other. */
-static const int groups[][10] = {
-	{HIR_ADD, HIR_SUB, HIR_ADC, HIR_SBC, -1},
-	{HIR_AND, HIR_OR, HIR_XOR, HIR_BIC, HIR_ORN, HIR_EON, -1},
-	{HIR_SHL, HIR_SHR, HIR_SAR, HIR_ROR, -1},
-	{HIR_ZX8, HIR_ZX16, HIR_ZX32, HIR_SX8, HIR_SX16, HIR_SX32, HIR_MOV, -1},
-	{HIR_MUL, HIR_UMULH, HIR_SMULH, HIR_ADD, -1},
-	{HIR_UDIV, HIR_SDIV, -1},
-	{HIR_NEG, HIR_NOT, HIR_MOV, -1},
-	{HIR_BSWAP, HIR_BSWAP16, HIR_RBIT, -1},
-	{HIR_CLZ, HIR_CLS, -1},
-	{HIR_CSET, HIR_CSETM, -1},
-	{HIR_CCMP, HIR_CCMN, -1},
-	{HIR_BZ, HIR_BNZ, -1},
-	{HIR_BTZ, HIR_BTNZ, -1},
-	{HIR_BR, HIR_BLR, HIR_RET, -1},
-	{HIR_B, HIR_BL, -1},
-};
-
-static bool change_op(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	int op = hinsn_op(&m->r, h);
-
-	for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
-		int n = 0, at = -1;
-
-		for (; groups[g][n] >= 0; n++)
-			if (groups[g][n] == op)
-				at = n;
-		if (at < 0)
-			continue;
-		h->op = groups[g][((u64)at + 1 + conc_random(seed) % (u64)(n - 1)) % (u64)n];
-		h->cls_var = h->op_param = -1;
-		snprintf(m->what, sizeof(m->what), "%s for %s", hop_name(h->op), hop_name(op));
-		return true;
-	}
-	return false;
-}
-
-static bool swap_operands(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	struct hopnd t = h->a;
-
-	if (h->a.kind == HO_NONE || h->b.kind == HO_NONE || hop_is_mem(hinsn_op(&m->r, h)) ||
-	    hop_is_control(hinsn_op(&m->r, h)))
-		return false;
-	h->a = h->b;
-	h->b = t;
-	snprintf(m->what, sizeof(m->what), "operands swapped");
-	return true;
-}
-
-static bool off_by_one(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	struct expr **where[] = {&h->a.e, &h->b.e, &h->c.e, &h->disp};
-	struct expr **e = where[conc_random(seed) % 4];
-	s64 d = conc_random(seed) & 1 ? 1 : -1;
-
-	if (!*e)
-		return false;
-	*e = plus(*e, d);
-	snprintf(m->what, sizeof(m->what), "immediate off by %d", (int)d);
-	return true;
-}
-
-static bool change_width(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	u8 old = h->wsel;
-
-	if (old == WS_ANY)
-		return false;
-	h->wsel = old == WS_W ? WS_X : old == WS_X ? WS_W : conc_random(seed) & 1 ? WS_W : WS_X;
-	snprintf(m->what, sizeof(m->what), "width %c for %c", "WXR"[h->wsel], "WXR"[old]);
-	return true;
-}
-
-static bool change_flags(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-
-	if (!hop_may_setf(hinsn_op(&m->r, h)) || hinsn_op(&m->r, h) == HIR_CCMP ||
-	    hinsn_op(&m->r, h) == HIR_CCMN)
-		return false;
-	h->setf ^= 1;
-	snprintf(m->what, sizeof(m->what), h->setf ? "flags set" : "flags not set");
-	return true;
-}
-
-static bool invert_cond(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-
-	if (h->cc.kind == GV_ABSENT)
-		return false;
-	h->cc_inv ^= 1;
-	snprintf(m->what, sizeof(m->what), "condition inverted");
-	return true;
-}
-
-static bool drop_op(struct mutant *m, u64 *seed)
-{
-	int i = (int)(conc_random(seed) % (u64)m->r.nhost);
-
-	memmove(&m->r.host[i], &m->r.host[i + 1],
-		sizeof(m->r.host[0]) * (size_t)(m->r.nhost - i - 1));
-	m->r.nhost--;
-	snprintf(m->what, sizeof(m->what), "operation %d left out", i + 1);
-	return true;
-}
-
-static bool reorder(struct mutant *m, u64 *seed)
-{
-	int i;
-	struct hinsn t;
-
-	if (m->r.nhost < 2)
-		return false;
-	i = (int)(conc_random(seed) % (u64)(m->r.nhost - 1));
-	t = m->r.host[i];
-	m->r.host[i] = m->r.host[i + 1];
-	m->r.host[i + 1] = t;
-	snprintf(m->what, sizeof(m->what), "operations %d and %d swapped", i + 1, i + 2);
-	return true;
-}
-
-static bool other_register(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	struct hopnd *where[] = {&h->d, &h->a, &h->b};
-	struct hopnd *o = where[conc_random(seed) % 3];
-	int p = (int)(conc_random(seed) % (u64)m->r.nparams);
-
-	if (o->kind != HO_PARAM || m->r.param[p].kind != P_REG || p == o->reg)
-		return false;
-	snprintf(m->what, sizeof(m->what), "register %s for %s", m->r.param[p].name,
-		 m->r.param[o->reg].name);
-	o->reg = (u8)p;
-	return true;
-}
-
-static bool other_temp(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	struct hopnd *where[] = {&h->d, &h->a, &h->b};
-	struct hopnd *o = where[conc_random(seed) % 3];
-
-	if (o->kind != HO_TEMP || m->r.ntemps < 2)
-		return false;
-	o->reg ^= 1;
-	snprintf(m->what, sizeof(m->what), "temporary t%d for t%d", o->reg, o->reg ^ 1);
-	return true;
-}
-
-static bool change_mem(struct mutant *m, u64 *seed)
-{
-	struct hinsn *h = &m->r.host[conc_random(seed) % (u64)m->r.nhost];
-	s64 t = (s64)(conc_random(seed) % MEM_R);
-
-	if (h->mem.kind == GV_ABSENT || (h->mem.kind == GV_CONST && h->mem.v == t))
-		return false;
-	if (hinsn_op(&m->r, h) == HIR_ST)
-		t &= 3;
-	h->mem = (struct gval){GV_CONST, t};
-	snprintf(m->what, sizeof(m->what), "memory type %s", mem_names[t]);
-	return true;
-}
-
-static bool drop_when(struct mutant *m, u64 *seed)
-{
-	int i;
-
-	if (!m->r.nwhen)
-		return false;
-	i = (int)(conc_random(seed) % (u64)m->r.nwhen);
-	m->r.when[i] = m->r.when[--m->r.nwhen];
-	m->condition = true;
-	snprintf(m->what, sizeof(m->what), "condition %d left out", i + 1);
-	return true;
-}
-
-static bool (*const mutations[])(struct mutant *m, u64 *seed) = {
-	change_op, swap_operands, off_by_one,	  change_width, change_flags, invert_cond,
-	drop_op,   reorder,	  other_register, other_temp,	change_mem,   drop_when,
-};
-
-/* ---- is it really the same? ---- */
+/* ---- on numbers ---- */
 
 struct diff {
 	const struct rule *a, *b;
 	u64 seed;
 	bool differs;
-	unsigned tried;
+	char text[2048]; /* the values they differ on */
 };
+
+static void describe(struct diff *d, const struct instance *in, const s64 *param,
+		     const struct conc_state *before, const struct conc_state *sa,
+		     const struct conc_state *sb)
+{
+	char *p = d->text, *end = d->text + sizeof(d->text);
+	char name[128];
+
+	instance_describe(d->a, in, name, sizeof(name));
+	p += snprintf(p, (size_t)(end - p), "  counterexample %s\n", name);
+	for (int i = 0; i < d->a->nparams && end - p > 200; i++) {
+		const struct param *q = &d->a->param[i];
+
+		if (q->kind == P_REG)
+			p += snprintf(p, (size_t)(end - p), "    %s: x%d = %#" PRIx64 "\n", q->name,
+				      (int)param[i], param[i] == 31 ? 0 : before->x[param[i]]);
+		else if (q->kind == P_IMM || q->kind == P_LABEL || q->kind == P_COND)
+			p += snprintf(p, (size_t)(end - p), "    %s = %#" PRIx64 "\n", q->name,
+				      (u64)param[i]);
+	}
+	p += snprintf(p, (size_t)(end - p), "    NZCV = %u%u%u%u\n", before->n, before->z,
+		      before->c, before->v);
+	for (int r = 0; r < 32; r++)
+		if (sa->x[r] != sb->x[r]) {
+			snprintf(p, (size_t)(end - p),
+				 "    differs: x%d: rule %#" PRIx64 ", mutant %#" PRIx64 "\n", r,
+				 sa->x[r], sb->x[r]);
+			return;
+		}
+	snprintf(p, (size_t)(end - p), "    differs: flags, accesses or branch\n");
+}
 
 static bool compare_instance(void *arg, const struct instance *in)
 {
@@ -250,41 +72,94 @@ static bool compare_instance(void *arg, const struct instance *in)
 	s64 param[RULE_MAX_PARAMS];
 
 	for (int i = 0; i < 400; i++) {
-		struct conc_state sa, sb;
+		struct conc_state before, sa, sb;
 
 		if (!conc_params(d->a, in, param, &d->seed))
 			return true;
-		conc_state_random(&sa, &d->seed);
-		sb = sa;
+		conc_state_random(&before, &d->seed);
+		sa = sb = before;
 		conc_expand(d->a, in, param, &ha);
 		conc_expand(d->b, in, param, &hb);
 		for (unsigned k = 0; k < ha.n; k++)
 			conc_exec(&sa, &ha.op[k]);
 		for (unsigned k = 0; k < hb.n; k++)
 			conc_exec(&sb, &hb.op[k]);
-		d->tried++;
 		if (!conc_same(&sa, &sb, !d->a->flags_dead)) {
 			d->differs = true;
+			describe(d, in, param, &before, &sa, &sb);
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool really_differs(const struct rule *a, const struct rule *b, u64 seed)
+static bool differs(struct diff *d, const struct rule *a, const struct rule *b, u64 seed)
 {
-	struct diff d = {.a = a, .b = b, .seed = seed};
+	d->a = a;
+	d->b = b;
+	d->seed = seed;
+	d->differs = false;
+	for_each_instance(a, compare_instance, d);
+	return d->differs;
+}
 
-	for_each_instance(a, compare_instance, &d);
-	return d.differs;
+/* ---- why a mutant that is proven is no error ---- */
+
+static bool commutes(const struct rule *r)
+{
+	for (int i = 0; i < r->nhost; i++) {
+		int op = hinsn_op(r, &r->host[i]);
+
+		if (op == HIR_ADD || op == HIR_AND || op == HIR_OR || op == HIR_XOR ||
+		    op == HIR_MUL || op == HIR_UMULH || op == HIR_SMULH || op == HIR_ADC ||
+		    op == HIR_EON || op == HIR_LEA)
+			return true;
+	}
+	return false;
+}
+
+static const char *why_equal(const struct rule *r, const struct mutant *m)
+{
+	if (!strcmp(m->what, "operands swapped"))
+		return commutes(r) ? "the operation commutes" : "both operands hold the same";
+	if (!strncmp(m->what, "width", 5) || !strncmp(m->what, "no ", 3))
+		return "the bits that differ are zero already or not used";
+	if (!strncmp(m->what, "flags", 5))
+		return "NZCV is defined again, or already so, within the rule";
+	if (!strncmp(m->what, "operations", 10))
+		return "neither operation needs the other";
+	if (!strncmp(m->what, "register", 8) || !strncmp(m->what, "temporary", 9))
+		return "both hold the same value there, or the name only";
+	if (!strncmp(m->what, "memory", 6))
+		return "the same bytes, extended to the same value";
+	return "equal for every operand the conditions allow";
 }
 
 /* ---- the run ---- */
 
-static struct {
-	unsigned total, by_checker, by_prover, unknown, equivalent, missed;
-	unsigned conditions, conditions_rejected;
-} score;
+enum outcome { CHECKER, REFUTED, NO_MODEL, EVALUATED, UNDECIDED, EQUIVALENT, MISSED, N_OUTCOMES };
+
+struct score {
+	unsigned kind[16][N_OUTCOMES];
+	unsigned conditions, needed;
+};
+
+static struct score score;
+
+static unsigned sum(enum outcome o)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < n_mutations; k++)
+		n += score.kind[k][o];
+	return n;
+}
+
+/* Mutants that the prover had to find. */
+static unsigned wrong(void)
+{
+	return sum(REFUTED) + sum(NO_MODEL) + sum(EVALUATED) + sum(MISSED);
+}
 
 /* The checker sees the mutant as if it had been written so. */
 static bool checker_rejects(struct mutant *m)
@@ -295,75 +170,117 @@ static bool checker_rejects(struct mutant *m)
 	m->r.ntemps = 0;
 	rule_check(&rs, &m->r);
 	bad = rs.nerrors;
+	if (bad && opt.verbose)
+		printf("malformed %s: %s\n  %s", m->r.name, m->what, rs.errors);
 	free(rs.errors);
 	return bad;
 }
 
-static void judge(const struct rule *r, struct mutant *m, u64 seed)
+static enum outcome judge(const struct rule *r, struct mutant *m, u64 seed)
 {
+	static struct diff d;
 	struct proof p;
 
-	if (m->condition)
-		score.conditions++;
-	else
-		score.total++;
-	if (checker_rejects(m)) {
-		if (m->condition)
-			score.conditions_rejected++;
-		else
-			score.by_checker++;
-		return;
-	}
+	if (checker_rejects(m))
+		return CHECKER;
 	prove_rule(&m->r, &p);
-	if (opt.verbose)
-		printf("%-9s %s: %s\n%s", verdict_name(p.verdict), r->name, m->what, p.text);
-	if (m->condition) {
-		score.conditions_rejected += p.verdict != V_PROVED;
-	} else if (p.verdict == V_UNKNOWN) {
-		score.unknown++;
-	} else if (p.verdict != V_PROVED) {
-		score.by_prover++;
-	} else if (really_differs(r, &m->r, seed)) {
-		score.missed++;
-		printf("MISSED    %s: %s is wrong but proven\n", r->name, m->what);
-	} else {
-		score.equivalent++;
-		score.total--;
+	switch (p.verdict) {
+	case V_REFUTED:
+	case V_INVALID:
+	case V_VACUOUS:
+		if (opt.verbose)
+			printf("%-9s %s: %s\n%s", verdict_name(p.verdict), r->name, m->what,
+			       p.text);
+		return p.verdict == V_REFUTED ? REFUTED : NO_MODEL;
+	case V_UNKNOWN: /* not proven is not compiled; but wrong is to be shown */
+		if (m->condition || !differs(&d, r, &m->r, seed)) {
+			printf("undecided %s: %s\n%s", r->name, m->what, p.text);
+			return UNDECIDED;
+		}
+		if (opt.verbose)
+			printf("refuted   %s: %s (by evaluation)\n%s", r->name, m->what, d.text);
+		return EVALUATED;
+	default: break;
 	}
+	if (m->condition)
+		return EQUIVALENT;
+	if (differs(&d, r, &m->r, seed)) {
+		printf("MISSED    %s: %s is wrong but proven\n%s", r->name, m->what, d.text);
+		return MISSED;
+	}
+	printf("no error  %s: %s: %s\n", r->name, m->what, why_equal(r, m));
+	return EQUIVALENT;
+}
+
+static void mutate_one(const struct rule *r, u64 *seed)
+{
+	static struct mutant m;
+	enum outcome o;
+	unsigned k;
+
+	if (!r->nhost)
+		return;
+	do {
+		k = (unsigned)(conc_random(seed) % n_mutations);
+		mutant_init(&m, r);
+	} while (!mutations[k].apply(&m, seed));
+	o = judge(r, &m, *seed);
+	if (m.condition) {
+		score.conditions++;
+		score.needed += o != EQUIVALENT;
+	} else {
+		score.kind[k][o]++;
+	}
+	fflush(stdout);
+	if (isatty(2))
+		fprintf(stderr, "\r%u of %u", wrong(), opt.count);
 }
 
 static void run(struct ruleset **sets, int nsets)
 {
 	u64 seed = opt.seed;
 
-	while (score.total < opt.count) {
-		const struct ruleset *rs = sets[conc_random(&seed) % (u64)nsets];
-		const struct rule *r;
-		static struct mutant m;
+	for (;;)
+		for (int s = 0; s < nsets; s++)
+			for (int i = 0; i < sets[s]->nrules; i++) {
+				mutate_one(sets[s]->rules[i], &seed);
+				if (wrong() >= opt.count)
+					return;
+			}
+}
 
-		if (!rs->nrules)
-			continue;
-		r = rs->rules[conc_random(&seed) % (u64)rs->nrules];
-		if (!r->nhost)
-			continue;
-		memset(&m, 0, sizeof(m));
-		m.r = *r;
-		npool = 0;
-		if (!mutations[conc_random(&seed) % ARRAY_SIZE(mutations)](&m, &seed))
-			continue;
-		judge(r, &m, seed);
-		if (isatty(2))
-			fprintf(stderr, "\r%u of %u", score.total, opt.count);
+static int report(void)
+{
+	unsigned total = wrong(), bad = sum(MISSED);
+
+	printf("\n%-22s %9s %9s %9s %9s\n", "mutation", "malformed", "wrong", "rejected",
+	       "no error");
+	for (unsigned k = 0; k < n_mutations; k++) {
+		const unsigned *n = score.kind[k];
+		unsigned rejected = n[REFUTED] + n[NO_MODEL] + n[EVALUATED];
+
+		if (strcmp(mutations[k].name, "when left out"))
+			printf("%-22s %9u %9u %9u %9u\n", mutations[k].name, n[CHECKER],
+			       rejected + n[MISSED], rejected, n[EQUIVALENT]);
 	}
-	if (isatty(2))
-		fprintf(stderr, "\r");
+	printf("seed %" PRIu64
+	       ": %u wrong rules passed the checker (which refused %u more): %u refuted "
+	       "with a counterexample, %u by evaluation after the solver gave up, %u outside the "
+	       "model, %u accepted\n",
+	       opt.seed, total, sum(CHECKER), sum(REFUTED), sum(EVALUATED), sum(NO_MODEL),
+	       sum(MISSED));
+	printf("mutation score %.2f %%; besides %u mutants proven to be no error, %u neither "
+	       "proven nor "
+	       "shown wrong (refused), %u conditions left out, %u of them needed\n",
+	       100.0 * (total - bad) / total, sum(EQUIVALENT), sum(UNDECIDED), score.conditions,
+	       score.needed);
+	return bad != 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct ruleset *sets[64];
-	int nsets = 0;
-	unsigned rejected;
+	struct ruleset *sets[512];
+	int nsets = 0, nrules = 0;
 
 	prove_timeout_ms = 10000;
 	for (int i = 1; i < argc; i++) {
@@ -373,22 +290,15 @@ int main(int argc, char **argv)
 			opt.seed = strtoull(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "-v"))
 			opt.verbose = true;
-		else if (nsets < 64 && (sets[nsets] = ruleset_load(argv[i])))
-			nsets++;
+		else if (nsets < 512 && (sets[nsets] = ruleset_load(argv[i])))
+			nrules += sets[nsets++]->nrules;
 	}
-	if (!nsets) {
+	if (!nrules || !opt.count) {
 		fprintf(stderr, "usage: rules-mutate [-n COUNT] [-s SEED] [-v] FILE...\n");
 		return 2;
 	}
 	run(sets, nsets);
-	rejected = score.by_checker + score.by_prover + score.unknown;
-	printf("seed %llu: %u wrong rules: %u rejected (%u by the checker, %u refuted by the "
-	       "prover, "
-	       "%u not proven in time), %u accepted: score %.2f %%\n",
-	       (unsigned long long)opt.seed, score.total, rejected, score.by_checker,
-	       score.by_prover, score.unknown, score.missed, 100.0 * rejected / score.total);
-	printf("besides: %u mutants that changed nothing; %u dropped conditions, %u of them "
-	       "needed\n",
-	       score.equivalent, score.conditions, score.conditions_rejected);
-	return score.missed != 0;
+	if (isatty(2))
+		fprintf(stderr, "\r");
+	return report();
 }

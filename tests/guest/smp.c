@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several CPUs: power, atomic instructions, exclusives, interrupts between CPUs, translations and
+ * Several CPUs: power, atomic instructions, interrupts between CPUs, translations and
  * code taken away under another CPU's feet.
  */
 #include "tests/guest/guest.h"
@@ -184,83 +184,6 @@ static void test_atomics(void)
 	result(at.set == 0, "STSET, STCLR, STEOR: %x", at.set);
 }
 
-/* ---- exclusives and ABA ---- */
-
-/*
- * CPU 0 loads exclusively, CPU 1 changes the word and changes it back, CPU 0 stores: it must fail.
- * How CPU 1 does it: exclusives, which guests rely on for lists with LL/SC; the others are known to
- * be invisible.
- */
-enum aba { ABA_LLSC, ABA_CAS, ABA_STORE };
-static u64 aba_word __attribute__((aligned(64)));
-static u32 aba_step;
-static enum aba aba_how;
-static unsigned aba_done;
-
-static void aba_change(u64 from, u64 to)
-{
-	u64 v;
-	u32 s;
-
-	switch (aba_how) {
-	case ABA_LLSC:
-		do
-			asm volatile("ldxr %0, [%2]; stxr %w1, %3, [%2]"
-				     : "=&r"(v), "=&r"(s)
-				     : "r"(&aba_word), "r"(to)
-				     : "memory");
-		while (s);
-		break;
-	case ABA_CAS:
-		asm volatile(LSE "casal %0, %2, %1" : "+r"(from), "+Q"(aba_word) : "r"(to));
-		break;
-	case ABA_STORE: *(volatile u64 *)&aba_word = to; break;
-	}
-}
-
-static void aba(void *arg)
-{
-	u64 v;
-	u32 s;
-
-	for (unsigned i = 0; i < 1000; i++) {
-		if (this_cpu() == 1) {
-			while (load_acquire(&aba_step) != 2 * i + 1)
-				relax();
-			aba_change(1, 2);
-			aba_change(2, 1);
-			store_release(&aba_step, 2 * i + 2);
-			continue;
-		}
-		/* Between the two, only what neither clears the monitor nor ends the block for
-		 * long. */
-		asm volatile("ldxr %0, [%2]\n"
-			     "stlr %w3, [%4]\n"
-			     "1: ldar w9, [%4]\n"
-			     "cmp w9, %w5\n"
-			     "b.ne 1b\n"
-			     "stxr %w1, %0, [%2]"
-			     : "=&r"(v), "=&r"(s)
-			     : "r"(&aba_word), "r"(2 * i + 1), "r"(&aba_step), "r"(2 * i + 2)
-			     : "memory", "x9", "cc");
-		aba_done += !s;
-	}
-}
-
-static void test_aba(void)
-{
-	static const char *const how[] = {"exclusives", "CAS # TODO invisible to the monitor",
-					  "plain stores # TODO invisible to the monitor"};
-
-	for (unsigned k = 0; k < ARRAY_SIZE(how); k++) {
-		aba_how = k;
-		aba_word = 1;
-		aba_step = aba_done = 0;
-		cpus_run(2, aba, NULL);
-		result(aba_done == 0, "STXR fails after A-B-A by %s", how[k]);
-	}
-}
-
 /* ---- interrupts between CPUs ---- */
 
 #define RING_TURNS 200
@@ -310,6 +233,83 @@ static void test_sgi(void)
 	result(ok, "a token by SGI and WFI, %u times round %u CPUs", (u64)RING_TURNS, (u64)n_cpus);
 	print("# %u ns a hop\n", t / (RING_TURNS * n_cpus));
 	irq_hook = NULL;
+}
+
+#define STORM 3000
+static u32 storm_got[MAX_CPUS];
+
+static void on_storm(unsigned intid)
+{
+	__atomic_fetch_add(&storm_got[this_cpu()], 1, __ATOMIC_RELEASE);
+}
+
+/* CPU 0 interrupts all others and waits for each to have noticed; they sleep in between. */
+static void storm(void *arg)
+{
+	unsigned me = this_cpu();
+
+	gic_init_cpu();
+	rendezvous(n_cpus);
+	for (u32 i = 1; i <= STORM; i++) {
+		if (!me) {
+			for (unsigned k = 1; k < n_cpus; k++)
+				gic_send_sgi(9, mpidr_of(k));
+			for (unsigned k = 1; k < n_cpus; k++)
+				while (load_acquire(&storm_got[k]) < i)
+					relax();
+			continue;
+		}
+		for (;;) {
+			asm volatile("msr daifset, #2");
+			if (load_acquire(&storm_got[me]) >= i)
+				break;
+			asm volatile("wfi");
+			asm volatile("msr daifclr, #2");
+			isb();
+		}
+		asm volatile("msr daifclr, #2");
+	}
+	asm volatile("msr daifset, #2");
+}
+
+static void test_storm(void)
+{
+	bool ok = true;
+
+	memset(storm_got, 0, sizeof(storm_got));
+	irq_hook = on_storm;
+	cpus_run(n_cpus, storm, NULL);
+	for (unsigned i = 1; i < n_cpus; i++)
+		ok &= storm_got[i] == STORM;
+	irq_hook = NULL;
+	result(ok, "%u SGIs to all others, each noticed before the next", (u64)STORM);
+}
+
+static u32 wfe_flag, wfe_seen;
+
+static void wfe_wait(void *arg)
+{
+	rendezvous(n_cpus);
+	for (u32 i = 1; i <= 200; i++) {
+		if (!this_cpu()) {
+			store_release(&wfe_flag, i);
+			asm volatile("dsb ish; sev" ::: "memory");
+			while (load_acquire(&wfe_seen) < i * (n_cpus - 1))
+				asm volatile("wfe" ::: "memory");
+			continue;
+		}
+		while (load_acquire(&wfe_flag) < i)
+			asm volatile("wfe" ::: "memory");
+		__atomic_fetch_add(&wfe_seen, 1, __ATOMIC_RELEASE);
+		asm volatile("dsb ish; sev" ::: "memory");
+	}
+}
+
+static void test_wfe(void)
+{
+	wfe_flag = wfe_seen = 0;
+	cpus_run(n_cpus, wfe_wait, NULL);
+	result(wfe_seen == 200 * (n_cpus - 1), "WFE and SEV between CPUs");
 }
 
 /* ---- mappings taken away ---- */
@@ -701,7 +701,8 @@ int main(void)
 	test_atomics();
 	test_sgi();
 	if (n_cpus > 1) {
-		test_aba();
+		test_storm();
+		test_wfe();
 		test_remap();
 		test_smc();
 		test_landing();

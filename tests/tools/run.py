@@ -49,7 +49,8 @@ def runner_passes(tmp):
 @test
 def runner_sees_what_no_result_tells(tmp):
     for text, why in (("echo ok 1; kill -SEGV $$", "SIGSEGV"), ("echo ok 1; exit 3", "exit status 3"),
-                      ("echo 1..2; echo ok 1", "1 results, 2 planned"), ("true", "reported no test")):
+                      ("echo 1..2; echo ok 1", "1 results, 2 planned"), ("true", "reported no test"), ("echo ok 1", "ended before its plan"),
+                      ("echo 1..1; echo ok 1; echo Bail out! x", "Bail out! x")):
         r = runner(tmp, text)
         assert why in r.stdout and re.search(r"\n\d passed, 1 failed\n$", r.stdout) and r.returncode == 1, r.stdout
 
@@ -153,6 +154,17 @@ def help_lists_every_target(tmp):
     r = run("make", "help")
     for target in "run test guest bench asan ubsan tsan format lint install setup".split():
         assert re.search(rf"^  {target} ", r.stdout, re.M), f"no {target} in make help:\n{r.stdout}"
+
+
+@test
+def man_page_has_every_option(tmp):
+    """--help, the man page: one has what the other has"""
+    text = run(os.path.join(os.environ.get("BUILD", "build"), "armature"), "run", "--help").stdout
+    told = set(re.findall(r"^ +(--[a-z-]+)", text, re.M))
+    with open(os.path.join(TOP, "docs/armature.1")) as f:
+        page = f.read().replace("\\-", "-")
+    listed = set(re.findall(r"^\.B[IR]* (--[a-z-]+)", page, re.M))
+    assert told and told == listed, f"only in --help: {told - listed}; only in the man page: {listed - told}"
 
 
 @test

@@ -76,6 +76,11 @@ int dbt_vm_set_breakpoints(struct dbt_vm *vm, const u64 *va, unsigned n)
 	return 0;
 }
 
+int dbt_vm_set_watchpoints(struct dbt_vm *vm, const struct dbt_watchpoint *w, unsigned n)
+{
+	return 0;
+}
+
 void dbt_vcpu_set_debug(struct dbt_vcpu *cpu, bool step)
 {
 }
@@ -166,6 +171,10 @@ u64 dbt_vm_clock(const struct dbt_vm *vm)
 void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st)
 {
 	memset(st, 0, sizeof(*st));
+}
+
+void dbt_vm_dump_profile(struct dbt_vm *vm, FILE *f)
+{
 }
 
 void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f)

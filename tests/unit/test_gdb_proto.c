@@ -16,7 +16,8 @@ static struct {
 	u64 x[2][32];
 	u8 mem[64]; /* at 0x1000 */
 	u64 bp[GDB_MAX_BREAKPOINTS];
-	unsigned n_bp, resumes, kills, interrupts;
+	struct dbt_watchpoint watch[GDB_MAX_WATCHPOINTS];
+	unsigned n_bp, n_watch, resumes, kills, interrupts;
 	enum gdb_action action[2];
 } t;
 
@@ -63,6 +64,13 @@ static int set_breakpoints(void *o, const u64 *va, unsigned n)
 	return 0;
 }
 
+static int set_watchpoints(void *o, const struct dbt_watchpoint *w, unsigned n)
+{
+	memcpy(t.watch, w, n * sizeof(*w));
+	t.n_watch = n;
+	return 0;
+}
+
 static void resume(void *o, const enum gdb_action *action)
 {
 	memcpy(t.action, action, sizeof(t.action));
@@ -89,7 +97,8 @@ static void send_bytes(void *o, const void *buf, size_t len)
 }
 
 static const struct gdb_ops ops = {
-	reg_get, reg_set, peek, poke, set_breakpoints, resume, interrupt, kill_machine, send_bytes,
+	reg_get,	 reg_set, peek,	     poke,	   set_breakpoints,
+	set_watchpoints, resume,  interrupt, kill_machine, send_bytes,
 };
 
 static int setup(void **state)
@@ -186,12 +195,37 @@ static void test_breakpoints(void **state)
 	assert_string_equal(ask("Z0,1000,4"), "OK");
 	assert_string_equal(ask("Z1,1004,4"), "OK");
 	assert_string_equal(ask("Z0,1002,4"), "E16");
-	assert_string_equal(ask("Z2,1000,4"), "");
+	assert_string_equal(ask("Z5,1000,4"), "");
 	assert_string_equal(ask("z0,1000,4"), "OK");
 	assert_int_equal(t.n_bp, 0);
 	assert_null(ask("c"));
 	assert_int_equal(t.n_bp, 1);
 	assert_int_equal(t.bp[0], 0x1004);
+}
+
+static void test_watchpoints(void **state)
+{
+	assert_string_equal(ask("Z2,1000,4"), "OK");
+	assert_string_equal(ask("Z3,2002,2"), "OK");
+	assert_string_equal(ask("Z4,3000,8"), "OK");
+	assert_string_equal(ask("Z4,3000,8"), "OK");
+	assert_string_equal(ask("Z2,3000,0"), "E16");
+	assert_null(ask("c"));
+	assert_int_equal(t.n_watch, 3);
+	assert_true(t.watch[0].write && !t.watch[0].read && t.watch[0].len == 4);
+	assert_true(t.watch[1].read && !t.watch[1].write && t.watch[1].va == 0x2002);
+	assert_true(t.watch[2].read && t.watch[2].write);
+	t.n = 0;
+	gdb_stopped_watch(&t.gdb, 1, 0x2003);
+	assert_non_null(strstr(t.sent, "T05thread:2;rwatch:2003;"));
+	assert_string_equal(ask("z3,2002,2"), "OK");
+	assert_null(ask("vCont;s:2"));
+	assert_int_equal(t.n_watch, 2);
+	t.n = 0;
+	gdb_stopped(&t.gdb, 1, 5);
+	assert_non_null(strstr(t.sent, "T05thread:2;#"));
+	assert_string_equal(ask("D"), "OK");
+	assert_int_equal(t.n_watch, 0);
 }
 
 static void test_running(void **state)
@@ -254,6 +288,7 @@ int main(void)
 		cmocka_unit_test_setup(test_registers, setup),
 		cmocka_unit_test_setup(test_memory, setup),
 		cmocka_unit_test_setup(test_breakpoints, setup),
+		cmocka_unit_test_setup(test_watchpoints, setup),
 		cmocka_unit_test_setup(test_running, setup),
 		cmocka_unit_test_setup(test_queries, setup),
 		cmocka_unit_test_setup(test_end, setup),

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "dbt/profile.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "dbt/rules.h"
+#include "dbt/translate.h"
+#include "dbt/vm.h"
+
+#define PROFILE_SIZE (512ull << 20)
+
+/* Followed by n words, n rule ids + 1, n spans, and the code. */
+struct entry {
+	u64 count, taken; /* by translated code */
+	u64 gpa;
+	u32 size; /* of the whole entry, a multiple of 8; 0: not complete */
+	u32 mode, hot;
+	u32 n;
+	struct profile_host host;
+};
+
+int profile_init(struct dbt_vm *vm, const char **err)
+{
+	void *p;
+
+	if (!vm->cfg.count_insns)
+		return 0;
+	/* Below 2 GiB: translated code has the address as a displacement. */
+	p = mmap(NULL, PROFILE_SIZE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+	if (p == MAP_FAILED) {
+		*err = "cannot map memory for counting instructions (dbt.count_insns)";
+		return -ENOMEM;
+	}
+	vm->profile = p;
+	return 0;
+}
+
+void profile_fini(struct dbt_vm *vm)
+{
+	if (vm->profile)
+		munmap(vm->profile, PROFILE_SIZE);
+	vm->profile = NULL;
+}
+
+u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b, const u8 *code,
+		  u32 hot, const struct profile_host *host)
+{
+	u64 size = ALIGN_UP(sizeof(struct entry) + tr->n * 7ull + hot, 8);
+	u64 at = __atomic_fetch_add(&vm->profile_used, size, __ATOMIC_RELAXED);
+	struct entry *e;
+	u8 *p;
+
+	if (at + size > PROFILE_SIZE)
+		return 0;
+	e = (struct entry *)(vm->profile + at);
+	e->gpa = b->page->gpa + tr->page_off;
+	e->mode = tr->mode;
+	e->hot = hot;
+	e->n = tr->n;
+	e->host = *host;
+	p = (u8 *)(e + 1);
+	for (unsigned i = 0; i < tr->n; i++, p += 4)
+		memcpy(p, &tr->insn[i].raw, 4);
+	memcpy(p, tr->rule, tr->n * 2ul);
+	p += tr->n * 2ul;
+	memcpy(p, tr->span, tr->n);
+	memcpy(p + tr->n, code, hot);
+	__atomic_store_n(&e->size, (u32)size, __ATOMIC_RELEASE);
+	return (u32)(u64)&e->count;
+}
+
+/* Entries in order; one that is not complete ends the walk (a vCPU still runs). */
+static const struct entry *next_entry(const struct dbt_vm *vm, u64 *at)
+{
+	const struct entry *e = (const struct entry *)(vm->profile + *at);
+	u64 used = __atomic_load_n(&vm->profile_used, __ATOMIC_RELAXED);
+
+	if (!vm->profile || *at + sizeof(*e) > used || *at + sizeof(*e) > PROFILE_SIZE ||
+	    !__atomic_load_n(&e->size, __ATOMIC_ACQUIRE))
+		return NULL;
+	*at += e->size;
+	return e;
+}
+
+u64 profile_insns(const struct dbt_vm *vm)
+{
+	const struct entry *e;
+	u64 at = 0, sum = 0;
+
+	while ((e = next_entry(vm, &at)))
+		sum += e->count * e->n;
+	return sum;
+}
+
+static void dump_entry(const struct entry *e, FILE *f)
+{
+	const u8 *word = (const u8 *)(e + 1), *rule = word + e->n * 4ul, *span = rule + e->n * 2ul,
+		 *code = span + e->n;
+
+	fprintf(f, "%llu %llx %u", (unsigned long long)e->count, (unsigned long long)e->gpa,
+		e->mode);
+	for (u32 i = 0; i < e->n; i++) {
+		u32 w;
+
+		memcpy(&w, word + 4ul * i, 4);
+		fprintf(f, " %08x", w);
+	}
+	fprintf(f, " |");
+	for (u32 i = 0; i < e->n; i += span[i] ? span[i] : 1) {
+		u16 id;
+
+		memcpy(&id, rule + 2ul * i, 2);
+		fprintf(f, " %s:%u", id ? rules_info[id - 1].name : "-", span[i]);
+	}
+	fprintf(f, " | ");
+	for (u32 i = 0; i < e->hot; i++)
+		fprintf(f, "%02x", code[i]);
+	fprintf(f, " | %llu", (unsigned long long)e->taken);
+	for (u32 k = 0; k < 3; k++)
+		for (u32 c = 0; c < XC_NUM; c++)
+			fprintf(f, "%c%u", c ? ',' : ' ', e->host.n[k][c]);
+	fprintf(f, "\n");
+}
+
+void profile_dump(const struct dbt_vm *vm, FILE *f)
+{
+	const struct entry *e;
+	u64 at = 0;
+
+	while ((e = next_entry(vm, &at)))
+		if (e->count)
+			dump_entry(e, f);
+}
