@@ -130,6 +130,10 @@ struct dbt_vcpu {
 	struct dbt_stats stats;
 };
 
+struct a64_insn;
+/* NZCV of the compare `in` (SUBS, ADDS, ANDS to ZR; immediate or unshifted register). */
+void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
+
 #define EXIT_REQ_IRQ	 BIT(0) /* re-evaluate interrupts */
 #define EXIT_REQ_KICK	 BIT(1)
 #define EXIT_REQ_QUIESCE BIT(2)

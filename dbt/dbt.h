@@ -90,8 +90,9 @@ struct dbt_config {
 	bool no_chain;
 	bool no_call_ret;
 	bool no_flag_liveness;
-	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always; /* coordination */
-	bool count_insns; /* executed instructions for --stats; slows the guest */
+	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always,
+		no_define_before_use; /* coordination */
+	bool count_insns;	      /* executed instructions for --stats; slows the guest */
 };
 
 /*
@@ -184,7 +185,7 @@ struct dbt_stats {
 	u64 guest_bytes;
 	u64 host_bytes;
 	u64 translate_ns;
-	u64 insns_executed; /* only with count_insns; a vCPU's own: for its performance monitors */
+	u64 insns_executed; /* only with count_insns */
 	u64 mem_misses;
 	u64 mem_slow;
 	u64 cache_flushes;

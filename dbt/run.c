@@ -253,6 +253,14 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 	int r;
 
 	cpu->pc = cpu->page_va + off;
+	if (DESC_DEFER(desc)) {
+		struct a64_insn in;
+
+		if (fetch_insn(cpu, cpu->pc - 4 * DESC_DEFER(desc), &raw))
+			return dbt_dispatch(cpu);
+		a64_decode(raw, &in);
+		cpu_compare(cpu, &in);
+	}
 	if (desc & DESC_EXACT) {
 		cpu->stats.mem_slow++;
 		if (fetch_insn(cpu, cpu->pc, &raw))

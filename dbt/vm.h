@@ -80,11 +80,14 @@ struct site {
 };
 
 /* Miss descriptor: what a failed inline check tells the C side. */
-#define DESC_OFF(d)   ((d)&0x3ffu) /* instruction index in the page */
-#define DESC_LEN(d)   (((d) >> 10 & 0xffu) + 1)
-#define DESC_STORE    BIT(18)
-#define DESC_UNPRIV   BIT(19)
-#define DESC_EXACT    BIT(20) /* a lone load/store: may be emulated in C at once */
+#define DESC_OFF(d) ((d)&0x3ffu) /* instruction index in the page */
+#define DESC_LEN(d) (((d) >> 10 & 0xffu) + 1)
+#define DESC_STORE  BIT(18)
+#define DESC_UNPRIV BIT(19)
+#define DESC_EXACT  BIT(20) /* a lone load/store: may be emulated in C at once */
+#define DESC_DEFER(d)                                                                \
+	((d) >> 21 & 0x3fu)   /* instructions back to a compare that is due, 0: none \
+			       */
 #define DESC_INDIRECT BIT(31) /* an indirect branch, rax = target */
 
 /*
@@ -204,8 +207,8 @@ struct dbt_vm {
 
 	struct excl_bucket *excl;
 	/* Once set, all code does it; vm_set_flag. */
-	bool bti;	       /* a guarded page has been executed: keeps PSTATE.BTYPE */
-	bool pmu_insns;	       /* a guest's counter wants to know: counts executed instructions */
+	bool bti;		 /* a guarded page has been executed: keeps PSTATE.BTYPE */
+	bool count_insns;	 /* a PMU counts instructions: blocks add theirs to the vCPU */
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;

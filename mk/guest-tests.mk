@@ -24,17 +24,18 @@ $(GT_BIN)/%.flat: tests/guest/%.c tests/guest/start.S tests/guest/lib.c tests/gu
 	$(Q)$(GT_CC) -Wl,--defsym=flat_base=0x40080000 $(GT_LINK) -o $@.elf $(filter %.c %.S,$^)
 	$(Q)$(CROSS)objcopy -O binary $@.elf $@
 
-GT_SUITES := guest-smp guest-smp-small guest-smp-gicv2 guest-gic guest-gicv2 guest-excl guest-litmus guest-debug guest-el1 guest-el1-flat \
-	     guest-platform guest-platform-flat guest-el1irq guest-el1mmu
+GT_SUITES := guest-smp guest-smp-small guest-smp-gicv2 guest-gic guest-gicv2 guest-excl guest-litmus guest-debug \
+	     guest-el1 guest-el1-flat guest-el1irq guest-el1mmu \
+	     guest-platform guest-platform-flat
 TEST_DEPS += $(GT_FLATS)
 TEST_TAP += $(GT_SUITES)
 TEST_CMD_guest-debug = $(GT_RUN) debug 1
 TEST_CMD_guest-el1 = $(GT_RUN) el1 1
+TEST_CMD_guest-el1irq = $(GT_RUN) el1irq 1
+TEST_CMD_guest-el1mmu = $(GT_RUN) el1mmu 1
 TEST_CMD_guest-el1-flat = $(GT_RUN) el1.flat 2 --append flat=1
 TEST_CMD_guest-platform = $(GT_RUN) platform 1
 TEST_CMD_guest-platform-flat = $(GT_RUN) platform.flat 1
-TEST_CMD_guest-el1irq = $(GT_RUN) el1irq 1
-TEST_CMD_guest-el1mmu = $(GT_RUN) el1mmu 1
 TEST_CMD_guest-smp = $(GT_RUN) smp 2
 # More CPUs than the host has, and a code cache that does not hold the last test
 TEST_CMD_guest-smp-small = $(GT_RUN) smp 4 --set dbt.code_cache=4M

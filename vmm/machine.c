@@ -161,6 +161,7 @@ static int make_translator(struct machine *m)
 		.no_lazy_flags = !t->coordination.lazy_flags,
 		.no_across_blocks = !t->coordination.across_blocks,
 		.no_across_memory = !t->coordination.across_memory,
+		.no_define_before_use = !t->coordination.define_before_use,
 		.poll_always = !t->coordination.interrupt_checks,
 		.count_insns = t->count_insns,
 	};

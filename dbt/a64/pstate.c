@@ -28,6 +28,30 @@ void cpu_nzcv_set(struct dbt_vcpu *cpu, u32 nzcv)
 			       (nzcv & 2 ? 0 : HOST_CF) | (nzcv & 1));
 }
 
+void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in)
+{
+	bool imm = in->op == A64_SUBS_imm || in->op == A64_ADDS_imm || in->op == A64_ANDS_imm;
+	bool sp = in->op == A64_SUBS_imm || in->op == A64_ADDS_imm; /* register 31 is SP */
+	bool sub = in->op == A64_SUBS_imm || in->op == A64_SUBS_shift;
+	u64 mask = in->sf ? ~0ull : 0xffffffffull, top = in->sf ? BIT(63) : BIT(31);
+	u64 a = (in->rn == 31 && !sp ? 0 : cpu->x[in->rn]) & mask;
+	u64 b = (imm ? (u64)in->imm : in->rm == 31 ? 0 : cpu->x[in->rm]) & mask, r;
+	bool c = false, v = false;
+
+	if (in->op == A64_ANDS_imm || in->op == A64_ANDS_shift) {
+		r = a & b;
+	} else if (sub) {
+		r = (a - b) & mask;
+		c = a >= b;
+		v = (a ^ b) & (a ^ r) & top;
+	} else {
+		r = (a + b) & mask;
+		c = r < a;
+		v = ~(a ^ b) & (a ^ r) & top;
+	}
+	cpu_nzcv_set(cpu, (r & top ? 8 : 0) | (r ? 0 : 4) | (c ? 2 : 0) | (v ? 1 : 0));
+}
+
 u32 cpu_pstate_get(const struct dbt_vcpu *cpu)
 {
 	const struct a64_pstate *ps = &cpu->ps;

@@ -127,7 +127,7 @@ static void announce(struct dbt_vcpu *cpu)
 			continue;
 		cpu->pmu_by_el |= (counter_filter(sys, n) & (FILTER_P | FILTER_U)) != 0;
 		if (counts_insns(sys, n))
-			vm_set_flag(cpu->vm, &cpu->vm->pmu_insns);
+			vm_set_flag(cpu->vm, &cpu->vm->count_insns);
 	}
 	if (ops->pmu)
 		ops->pmu(ops->opaque, cpu->index,

@@ -77,7 +77,7 @@ class Block:
     __slots__ = ("count", "user", "words", "cover", "host")
 
     def __init__(self, line):
-        head, cover, _code, tail = line.rstrip("\n").split(" | ")
+        head, cover, _code, tail, _live = line.rstrip("\n").split(" | ")
         f = head.split()
         self.count, self.user = int(f[0]), not int(f[2]) & 1
         self.words = tuple(int(w, 16) for w in f[3:])
@@ -271,6 +271,18 @@ class Evaluation:
 
     # ---- tables ----
 
+    def matching(self, blocks):
+        """What matching costs on the code that ran: the hottest blocks' words, 4,096 of them"""
+        path = os.path.join(self.tmp.name, "words.hex")
+        words = []
+        for b in sorted(blocks, key=lambda b: -b.count * len(b.words)):
+            words += b.words
+        with open(path, "w") as f:
+            f.write("\n".join(f"{w:08x}" for w in words[:4096]) + "\n")
+        r = subprocess.run([self.a.armature, "rules", "time", path], capture_output=True, text=True)
+        say(r.stdout.strip())
+        return f"\nRule matching on the hottest of that code (`armature rules time`): {r.stdout.strip()}.\n"
+
     def counts(self):
         qemu = self.qemu_code([w for w in self.works if w in OWN]) if "qemu" in self.a.parts else None
         coverage, host = [], []
@@ -289,7 +301,7 @@ class Evaluation:
             insns, cover, _, _ = sums(blocks, self.learned)
             coverage.append(self.coverage_row(name, insns, cover))
             host.append(self.host_row(name, blocks, qemu if blocks is everything else None))
-        return (self.coverage_text(coverage, left), self.host_text(host))
+        return (self.coverage_text(coverage, left) + self.matching(everything), self.host_text(host))
 
     @staticmethod
     def coverage_row(name, insns, cover):
@@ -369,7 +381,8 @@ class Evaluation:
 
     def ablations(self):
         chosen = [x for x in ABLATIONS if self.known_switch(x[1])]
-        return [x for x in chosen if x[0] != "rules=base" or self.learned]
+        return [x for x in chosen if x[0] == "all on" or
+                re.fullmatch(self.a.off, x[0]) and (x[0] != "rules=base" or self.learned)]
 
     def speed(self):
         configs = [(n, s) for n, s, _ in self.ablations()] + [("QEMU", None)]
@@ -437,6 +450,7 @@ def main():
     ap.add_argument("--guest", default="guest")
     ap.add_argument("--runs", type=int, default=3)
     ap.add_argument("--work", default=WORKS)
+    ap.add_argument("--off", default=".*", help="only optimisations whose name matches are switched off")
     ap.add_argument("--parts", default="counts,qemu,coordination,speed")
     ap.add_argument("--timeout", type=float, default=300)
     ap.add_argument("--output", help="file whose part between the evaluate marks is replaced")

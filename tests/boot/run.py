@@ -309,19 +309,6 @@ def vulnerabilities(env):
         check("enabled" not in out, out, vm)
 
 
-@test("ID registers and /proc/cpuinfo say the same")
-def hwcaps(env):
-    tally = os.path.join(os.path.dirname(env.args.armature), "tests/insn/insn-tally")
-    if not env.armature or not os.path.exists(tally):
-        raise Skip("needs armature and insn-tally (make insn-progs)")
-    want = subprocess.run([tally, "--hwcaps"], check=True, capture_output=True, text=True).stdout.split()
-    with env.boot("shell", append="quiet", net="none") as vm:
-        vm.expect("@@SHELL")
-        out, _ = vm.run("grep -m1 Features /proc/cpuinfo")
-        got = out.partition(":")[2].split()
-        check(sorted(got) == sorted(want), f"more: {set(got) - set(want)}, fewer: {set(want) - set(got)}", vm)
-
-
 # The watched bytes are below the stack pointer at the start of a function: it saves registers there, and restores them.
 GDB_SCRIPT = """set pagination off
 set confirm off
@@ -378,6 +365,19 @@ def gdb_kernel(env):
         check(status == 0 and out == "2", f"after the debugger left: {out}\n{log}", vm)
         vm.send("poweroff")
         check_off(vm)
+
+
+@test("ID registers and /proc/cpuinfo say the same")
+def hwcaps(env):
+    tally = os.path.join(os.path.dirname(env.args.armature), "tests/insn/insn-tally")
+    if not env.armature or not os.path.exists(tally):
+        raise Skip("needs armature and insn-tally (make insn-progs)")
+    want = subprocess.run([tally, "--hwcaps"], check=True, capture_output=True, text=True).stdout.split()
+    with env.boot("shell", append="quiet", net="none") as vm:
+        vm.expect("@@SHELL")
+        out, _ = vm.run("grep -m1 Features /proc/cpuinfo")
+        got = out.partition(":")[2].split()
+        check(sorted(got) == sorted(want), f"more: {set(got) - set(want)}, fewer: {set(want) - set(got)}", vm)
 
 
 @test("reset has an exit status of its own")

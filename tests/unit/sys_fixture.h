@@ -64,13 +64,13 @@ void code_invalidate_all(struct dbt_vcpu *c)
 {
 	calls.ic_all++;
 }
-void vm_set_flag(struct dbt_vm *v, bool *flag)
-{
-	*flag = true;
-}
 bool debug_take_watch(struct dbt_vcpu *c, gva_t va, unsigned size, bool write, bool unpriv)
 {
 	return a64_take_watch(c, va, size, write, unpriv);
+}
+void vm_set_flag(struct dbt_vm *v, bool *flag)
+{
+	*flag = true;
 }
 u64 dbt_vm_clock(const struct dbt_vm *v)
 {

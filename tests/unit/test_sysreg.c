@@ -852,7 +852,7 @@ static void test_pmu(void **state)
 	assert_true(val == 56);
 	cpu.stats.insns_executed = 1000;
 	write_reg(type2, 8);
-	assert_true(vm.pmu_insns);
+	assert_true(vm.count_insns);
 	cpu.stats.insns_executed = 1234;
 	read_reg(ev2, &val);
 	assert_true(val == 56 + 234);
