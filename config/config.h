@@ -89,9 +89,16 @@ enum config_sandbox { CONFIG_SANDBOX_ON, CONFIG_SANDBOX_LOG, CONFIG_SANDBOX_OFF 
 
 enum dbt_config_rules { CONFIG_RULES_NONE, CONFIG_RULES_BASE, CONFIG_RULES_LEARNED };
 
+/* What the crossings between guest state and host code cost: switches to measure it, all true in
+ * normal use. */
+struct coordination_config {
+	bool lazy_flags, across_blocks, across_memory, interrupt_checks;
+};
+
 struct translator_config {
 	enum dbt_config_rules rules;
 	bool hoist, chain, call_ret, flag_liveness; /* ablation switches: all true in normal use */
+	struct coordination_config coordination;
 	bool count_insns;
 	u64 code_cache; /* bytes; 0: the engine's default */
 };

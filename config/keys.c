@@ -168,6 +168,14 @@ static const struct config_key console_keys[] = {
 	{.name = NULL},
 };
 
+static const struct config_key coordination_keys[] = {
+	{"lazy_flags", KEY_BOOL, FIELD(coordination_config, lazy_flags), .def = true},
+	{"across_blocks", KEY_BOOL, FIELD(coordination_config, across_blocks), .def = true},
+	{"across_memory", KEY_BOOL, FIELD(coordination_config, across_memory), .def = true},
+	{"interrupt_checks", KEY_BOOL, FIELD(coordination_config, interrupt_checks), .def = true},
+	{.name = NULL},
+};
+
 static const struct config_key dbt_keys[] = {
 	{"rules", KEY_ENUM, FIELD(translator_config, rules), .words = rules_words,
 	 .def = CONFIG_RULES_LEARNED},
@@ -175,6 +183,8 @@ static const struct config_key dbt_keys[] = {
 	{"chain", KEY_BOOL, FIELD(translator_config, chain), .def = true},
 	{"call_ret", KEY_BOOL, FIELD(translator_config, call_ret), .def = true},
 	{"flag_liveness", KEY_BOOL, FIELD(translator_config, flag_liveness), .def = true},
+	{"coordination", KEY_OBJECT, FIELD(translator_config, coordination),
+	 .sub = coordination_keys},
 	{"count_insns", KEY_BOOL, FIELD(translator_config, count_insns)},
 	/* 0 is the engine's default; the floor keeps one full page's translations together. */
 	{"code_cache", KEY_SIZE, FIELD(translator_config, code_cache), .min = 4 * MIB,

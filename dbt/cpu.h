@@ -147,9 +147,13 @@ void cpu_fpsr_set(struct dbt_vcpu *cpu, u32 fpsr);
 void cpu_fpcr_set(struct dbt_vcpu *cpu, u32 fpcr);
 
 /* ---- dbt/view.c: the flat tables ---- */
-/* Call after any change of EL, TTBRn/ASID, SCTLR.M, TCR, PAN, FPCR.FZ or FPEN: selects views, table
- * bases and the mode of code. */
+/* Call after any change of EL, TTBRn/ASID, SCTLR.M, A and SA, TCR, PAN, FPCR.FZ, FPEN or (in C) SP:
+ * selects views, table bases and the mode of code. */
 void view_switch(struct dbt_vcpu *cpu);
+/* SP is misaligned and SCTLR_EL1.SA or SA0 asks for a fault on its use as a base. */
+bool cpu_sp_faults(const struct dbt_vcpu *cpu);
+/* Helper after a write to SP that may have left it misaligned. */
+int helper_sp_written(struct dbt_vcpu *cpu, u32 raw);
 /* TLB maintenance by `cpu` on the views of its VM. va: any address in the page. */
 /*
  * All of it is broadcast: views are shared. Other vCPUs may use what was dropped until `cpu`'s next

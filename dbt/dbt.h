@@ -84,6 +84,7 @@ struct dbt_config {
 	bool no_chain;
 	bool no_call_ret;
 	bool no_flag_liveness;
+	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always; /* coordination */
 	bool count_insns; /* executed instructions for --stats; slows the guest */
 };
 

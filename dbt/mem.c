@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 
@@ -90,6 +91,10 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 
 	if (first > in_page)
 		first = (unsigned)in_page;
+	if (unlikely(cpu->sys.sctlr_el1 & SCTLR_A && va & (size - 1))) {
+		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
+		return HELPER_JUMP;
+	}
 	/* Both pages first: a store that faults has written nothing. */
 	for (unsigned k = 0; k < (first < size ? 2u : 1u); k++) {
 		u64 a = k ? va + first : va;
@@ -98,6 +103,11 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 			a64_take_dabt(cpu, a, w[k].fault, write, cpu->pc);
 			return HELPER_JUMP;
 		}
+	}
+	/* With the MMU off only what is no RAM counts as Device here. */
+	if (unlikely(w[0].device || (first < size && w[1].device)) && va & (size - 1)) {
+		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
+		return HELPER_JUMP;
 	}
 	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, unpriv))
 		return HELPER_JUMP;

@@ -13,11 +13,12 @@
 
 /* Followed by n words, n rule ids + 1, n spans, and the code. */
 struct entry {
-	u64 count; /* by translated code */
+	u64 count, taken; /* by translated code */
 	u64 gpa;
 	u32 size; /* of the whole entry, a multiple of 8; 0: not complete */
 	u32 mode, hot;
 	u32 n;
+	struct profile_host host;
 };
 
 int profile_init(struct dbt_vm *vm, const char **err)
@@ -45,7 +46,7 @@ void profile_fini(struct dbt_vm *vm)
 }
 
 u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b, const u8 *code,
-		  u32 hot)
+		  u32 hot, const struct profile_host *host)
 {
 	u64 size = ALIGN_UP(sizeof(struct entry) + tr->n * 7ull + hot, 8);
 	u64 at = __atomic_fetch_add(&vm->profile_used, size, __ATOMIC_RELAXED);
@@ -59,6 +60,7 @@ u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b,
 	e->mode = tr->mode;
 	e->hot = hot;
 	e->n = tr->n;
+	e->host = *host;
 	p = (u8 *)(e + 1);
 	for (unsigned i = 0; i < tr->n; i++, p += 4)
 		memcpy(p, &tr->insn[i].raw, 4);
@@ -116,6 +118,10 @@ static void dump_entry(const struct entry *e, FILE *f)
 	fprintf(f, " | ");
 	for (u32 i = 0; i < e->hot; i++)
 		fprintf(f, "%02x", code[i]);
+	fprintf(f, " | %llu", (unsigned long long)e->taken);
+	for (u32 k = 0; k < 3; k++)
+		for (u32 c = 0; c < XC_NUM; c++)
+			fprintf(f, "%c%u", c ? ',' : ' ', e->host.n[k][c]);
 	fprintf(f, "\n");
 }
 

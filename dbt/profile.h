@@ -11,25 +11,36 @@
 #include <stdio.h>
 
 #include "common/types.h"
+#include "dbt/x64/asm.h"
 
 struct dbt_vm;
 struct tr;
 struct block;
 
+/* Host instructions in line by purpose (enum xcat): of every run; more if the final branch is
+ * taken, if not. */
+struct profile_host {
+	bool two_way;
+	u16 n[3][XC_NUM];
+};
+
 int profile_init(struct dbt_vm *vm, const char **err);
 void profile_fini(struct dbt_vm *vm);
 /*
  * A block with `hot` bytes of code in line (what is out of line not counted) was placed, b->host
- * being executable later. Returns the 32-bit address of its counter, 0: none. Any thread.
+ * being executable later. Returns the 32-bit address of its counter, behind which is that of its
+ * taken final branches; 0: none. Any thread.
  */
 u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b, const u8 *code,
-		  u32 hot);
+		  u32 hot, const struct profile_host *host);
 /* Guest instructions executed so far. */
 u64 profile_insns(const struct dbt_vm *vm);
 /*
  * A line a block: count, guest physical address, mode, guest words in hexadecimal, "|", how its
  * instructions were translated (rule or "-", ":" and how many instructions it covers), "|", the
- * in-line host code in hexadecimal.
+ * in-line host code in hexadecimal, "|", how often the final branch was taken, and three lists of
+ * in-line host instructions by purpose (work, check, flags, state, poll, branch): of every run,
+ * more when the branch is taken, more when it is not.
  */
 void profile_dump(const struct dbt_vm *vm, FILE *f);
 

@@ -133,7 +133,6 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 			a64_take_irq(cpu);
 		if (cpu->pc & 3) {
 			a64_take_sync(cpu, EC_PC_ALIGN, 0, cpu->pc);
-			cpu->sys.far_el1 = cpu->pc;
 			continue;
 		}
 		if (unlikely(debug_wanted(cpu))) {
@@ -237,6 +236,8 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 			return dbt_dispatch(cpu); /* unmapped meanwhile: let the fetch fault */
 		if (helper_mem(cpu, raw) == HELPER_NEXT)
 			cpu->pc += 4;
+		if (unlikely(cpu->view == &cpu->vm->none)) /* perhaps SP is aligned again */
+			view_switch(cpu);
 		return dbt_dispatch(cpu);
 	}
 	page = fetch_page(cpu, &fatal);
@@ -259,7 +260,7 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 	u8 *host;
 	u32 seq;
 
-	if ((va & (PAGE_SIZE - 1)) + DESC_LEN(desc) > PAGE_SIZE)
+	if ((va & (PAGE_SIZE - 1)) + DESC_LEN(desc) > PAGE_SIZE || cpu->view == &vm->none)
 		return false;
 	if (unpriv && cpu->user_view == &vm->none)
 		view_claim_user(cpu);
@@ -284,7 +285,8 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	do {
 		seq = view_seq(v);
-		if (mmu_walk(cpu, GVA(va), acc, el, &w))
+		/* Device memory checks alignment. */
+		if (mmu_walk(cpu, GVA(va), acc, el, &w) || w.device)
 			return false;
 		host = dbt_ram_ptr(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), PAGE_SIZE);
 		if (!host)

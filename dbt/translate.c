@@ -67,7 +67,7 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 		       flags_live_at(code, end, LIVENESS_DEPTH);
 		break;
 	}
-	if (tr->vm->cfg.no_flag_liveness || tr->mode & TR_MODE_STEP)
+	if (tr->vm->cfg.no_flag_liveness || tr->vm->cfg.no_across_blocks || tr->mode & TR_MODE_STEP)
 		tr->live_next = tr->live_taken = live = true;
 	for (unsigned i = tr->n; i-- > 0;) {
 		u32 f = a64_op_flags(tr->insn[i].op);

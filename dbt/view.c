@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 
@@ -298,10 +299,30 @@ static void switch_ret_stack(struct dbt_vcpu *cpu, struct dbt_view *old, struct 
 	cpu->ret_sp = cpu->ps.el == 0 && cpu->ret_sp_el0 ? cpu->ret_sp_el0 : top;
 }
 
+bool cpu_sp_faults(const struct dbt_vcpu *cpu)
+{
+	return cpu->x[REG_SP] & 15 && cpu->sys.sctlr_el1 & (cpu->ps.el ? SCTLR_SA : SCTLR_SA0);
+}
+
+/* Alignment that inline accesses do not test: all of them go to C then, where it is. */
+static bool checks_alignment(const struct dbt_vcpu *cpu)
+{
+	return cpu->sys.sctlr_el1 & SCTLR_A || cpu_sp_faults(cpu);
+}
+
 static void set_user_tables(struct dbt_vcpu *cpu)
 {
-	cpu->user_ld_tab = cpu->user_view->ld;
-	cpu->user_st_tab = cpu->user_view->st;
+	const struct dbt_view *v = checks_alignment(cpu) ? &cpu->vm->none : cpu->user_view;
+
+	cpu->user_ld_tab = v->ld;
+	cpu->user_st_tab = v->st;
+}
+
+int helper_sp_written(struct dbt_vcpu *cpu, u32 raw)
+{
+	if (cpu_sp_faults(cpu))
+		view_switch(cpu);
+	return HELPER_NEXT;
 }
 
 void view_switch(struct dbt_vcpu *cpu)
@@ -322,6 +343,8 @@ void view_switch(struct dbt_vcpu *cpu)
 	} else {
 		cpu->view = cpu->pc & BIT(55) ? &vm->el1 : select_low(cpu);
 	}
+	if (unlikely(checks_alignment(cpu)))
+		cpu->view = &vm->none;
 	switch_ret_stack(cpu, old, old_user);
 	if (mode != cpu->tr_mode && !((mode | cpu->tr_mode) & TR_MODE_EL1))
 		cpu->ret_sp = cpu->ret_top; /* predictions lead to the other mode's code */
@@ -365,7 +388,8 @@ static u64 users(struct dbt_vm *vm, u16 asid, bool all_asids, bool *exec)
 			continue;
 		mask |= BIT(i);
 		/* What it executes there leaves no trace in the empty view. */
-		*exec |= cpu->user_view == &vm->none || cpu->low_view == &vm->none;
+		*exec |= cpu->user_view == &vm->none || cpu->low_view == &vm->none ||
+			 cpu->view == &vm->none;
 	}
 	return mask;
 }
@@ -447,7 +471,9 @@ void view_tlbi_va(struct dbt_vcpu *cpu, gva_t va, u16 asid, bool all_asids)
 		global |= v->has_global;
 		exec |= drop_va(v, va.v);
 	}
-	mask = upper ? smp_all(vm) : users(vm, asid, all_asids || global, &exec);
+	mask = users(vm, asid, all_asids || global || upper, &exec);
+	if (upper)
+		mask = smp_all(vm);
 	pthread_mutex_unlock(&vm->view_lock);
 	smp_defer(cpu, mask, exec);
 }

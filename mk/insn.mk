@@ -35,11 +35,12 @@ test-insn-self: insn-progs
 # then a slice under a guest kernel. In `make test-long`: 20 million cases.
 INSN_RUN := env BUILD=$(BUILD) tests/insn/run
 TEST_DEPS += $(INSN_PROGS)
-TEST_TAP += insn insn-guest $(if $(INSN_KEPT),insn-kept)
+TEST_TAP += insn insn-guest insn-switches $(if $(INSN_KEPT),insn-kept)
 TEST_CMD_insn = tests/tap.sh insn $(INSN_RUN) -s $(INSN_SEED) -n $(INSN_COUNT)
 TEST_CMD_insn-kept = tests/tap.sh insn-kept $(INSN_RUN) $(INSN_KEPT)
 TEST_CMD_insn-guest = tests/tap.sh insn-guest env KERNEL=$(GUEST)/Image-cloud OUT=$(BUILD)/insn-guest \
 		      $(INSN_RUN) -b armature -s $(INSN_SEED) -n 20000
+TEST_CMD_insn-switches = env BUILD=$(BUILD) tests/insn/switches 2000 $(INSN_SEED)
 INSN_COUNT ?= 100000
 TEST_TAP_LONG += insn-long insn-guest-long
 TEST_CMD_insn-long = tests/tap.sh insn-long $(INSN_RUN) -s $(INSN_SEED) -n 500000 -r 40

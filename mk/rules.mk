@@ -75,7 +75,7 @@ learn: corpus $(BUILD)/rules-learn $(BUILD)/rules-prove ## learn rules from the 
 	$(Q)tail -1 $(BUILD)/learn-proofs.log
 
 # ---- the models against other implementations ----
-MODELTEST_SRC := rules/prove/modeltest.c rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
+MODELTEST_SRC := $(wildcard rules/prove/modeltest*.c) rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
                  $(filter rules/prove/sem%.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c) tests/insn/caseio.c \
                  tests/insn/state.c
 
@@ -85,7 +85,7 @@ $(BUILD)/rules-modeltest: $(MODELTEST_SRC) $(wildcard rules/prove/*.h) $(RULES_L
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -I$(BUILD)/gen -o $@ $(MODELTEST_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lz3 -pthread
 
 .PHONY: modeltest
-modeltest: $(BUILD)/rules-modeltest insn-progs ## the rules' semantic models against qemu-user and an evaluator
+modeltest: $(BUILD)/rules-modeltest insn-progs ## the rules' semantic models, op by op: A64 against qemu-user, HIR against this host's CPU
 	$(Q)BUILD=$(BUILD) rules/prove/modeltest.sh $(MODEL_CASES)
 
 # ---- fuzzing ----
@@ -109,8 +109,9 @@ golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/
 golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
 	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
 
-TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate
-TEST_TAP += rules-cmd rules-golden rules-mutate
+TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate $(BUILD)/rules-modeltest
+TEST_TAP += rules-cmd rules-golden rules-mutate rules-model
+TEST_CMD_rules-model = tests/tap.sh rules-model env BUILD=$(BUILD) SEED=$(INSN_SEED) rules/prove/modeltest.sh 10 8
 TEST_CMD_rules-mutate = tests/tap.sh rules-mutate $(BUILD)/rules-mutate -n 60 -s $(INSN_SEED) $(RULES_BASE) $(RULES_LEARN)
 TEST_CMD_rules-cmd = /usr/bin/python3 -B tests/rules/run.py $(BUILD)/armature
 TEST_CMD_rules-golden = env BUILD=$(BUILD) tests/rules/golden.sh

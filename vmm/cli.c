@@ -64,7 +64,7 @@ static const struct option options[] = {
 	 "or drives[0].readonly=true; VALUE is JSON or text"},
 	{"--stats", "FILE", set_stats, NULL, "write counters as JSON at exit"},
 	{"--profile", "FILE", set_profile, NULL,
-	 "write executed blocks and their counts at exit; slows the guest"},
+	 "write executed blocks and counts at exit (slows)"},
 	{"--log", "TOPIC[,TOPIC...]", set_log, NULL,
 	 "log: in, rules, hir, out, exc, mmio, irq, unimp"},
 	{"--log-file", "FILE", set_log_file, NULL, "where --log goes (standard error)"},

@@ -146,6 +146,10 @@ static int make_translator(struct machine *m)
 		.no_chain = !t->chain,
 		.no_call_ret = !t->call_ret,
 		.no_flag_liveness = !t->flag_liveness,
+		.no_lazy_flags = !t->coordination.lazy_flags,
+		.no_across_blocks = !t->coordination.across_blocks,
+		.no_across_memory = !t->coordination.across_memory,
+		.poll_always = !t->coordination.interrupt_checks,
 		.count_insns = t->count_insns,
 	};
 	const char *why = "";

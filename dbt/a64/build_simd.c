@@ -262,14 +262,9 @@ static const struct simd_rule rules[A64_NUM_OPS] = {
 	H(SQRDMLAH_s), H(SQRDMLSH_v), H(SQRDMLSH_s), H(SMMLA_v), H(UMMLA_v), H(USMMLA_v),
 	H(SUQADD_v), H(SUQADD_s), H(USQADD_v), H(USQADD_s), H(CLS_v), 
 	H(URECPE_v), H(URSQRTE_v),
-	
-	H(SQRDMLAH_elem), H(SQRDMLAH_elem_s), H(SQRDMLSH_elem),
-	H(SQRDMLSH_elem_s), 
-	
-	
-	
-	
-	
+	H(SQRDMLAH_elem), H(SQRDMLAH_elem_s), H(SQRDMLSH_elem), H(SQRDMLSH_elem_s),
+	H(SM3SS1), H(SM3TT1A), H(SM3TT1B), H(SM3TT2A), H(SM3TT2B), H(SM3PARTW1), H(SM3PARTW2),
+	H(SM4E), H(SM4EKEY),
 
 	/* structure loads and stores build_mem_vec() declines */
 	H(LD1_mult), H(LD2_mult), H(LD3_mult), H(LD4_mult), H(LD1_single), H(LD2_single),

@@ -820,3 +820,9 @@ bool a64_form_xar(u32 w, struct a64_insn *o)
 	o->imm = field(w, 10, 6);
 	return a64_form_crypto3(w, o);
 }
+
+bool a64_form_sm3tt(u32 w, struct a64_insn *o)
+{
+	o->imm = field(w, 12, 2);
+	return a64_form_crypto3(w, o);
+}

@@ -527,20 +527,23 @@ static void dis_struct(struct dis *d, enum a64_form form)
 
 /* ---- cryptographic ---- */
 
-/* Operand kinds in order: b .16b, s .4s, d .2d, q Qn, f Sn. */
+/* Operand kinds in order: b .16b, s .4s, d .2d, e .s[imm], q Qn, f Sn. */
 static void dis_crypto(struct dis *d)
 {
 	static const struct {
 		u16 op;
 		char kinds[5];
-	} ops[] = {{A64_AESE, "bb"},	  {A64_AESD, "bb"},	  {A64_AESMC, "bb"},
-		   {A64_AESIMC, "bb"},	  {A64_SHA1C, "qfs"},	  {A64_SHA1P, "qfs"},
-		   {A64_SHA1M, "qfs"},	  {A64_SHA1SU0, "sss"},	  {A64_SHA256H, "qqs"},
-		   {A64_SHA256H2, "qqs"}, {A64_SHA256SU1, "sss"}, {A64_SHA1H, "ff"},
-		   {A64_SHA1SU1, "ss"},	  {A64_SHA256SU0, "ss"},  {A64_SHA512H, "qqd"},
-		   {A64_SHA512H2, "qqd"}, {A64_SHA512SU1, "ddd"}, {A64_RAX1, "ddd"},
-		   {A64_SHA512SU0, "dd"}, {A64_EOR3, "bbbb"},	  {A64_BCAX, "bbbb"},
-		   {A64_XAR, "ddd"}};
+	} ops[] = {{A64_AESE, "bb"},	   {A64_AESD, "bb"},	   {A64_AESMC, "bb"},
+		   {A64_AESIMC, "bb"},	   {A64_SHA1C, "qfs"},	   {A64_SHA1P, "qfs"},
+		   {A64_SHA1M, "qfs"},	   {A64_SHA1SU0, "sss"},   {A64_SHA256H, "qqs"},
+		   {A64_SHA256H2, "qqs"},  {A64_SHA256SU1, "sss"}, {A64_SHA1H, "ff"},
+		   {A64_SHA1SU1, "ss"},	   {A64_SHA256SU0, "ss"},  {A64_SHA512H, "qqd"},
+		   {A64_SHA512H2, "qqd"},  {A64_SHA512SU1, "ddd"}, {A64_RAX1, "ddd"},
+		   {A64_SHA512SU0, "dd"},  {A64_EOR3, "bbbb"},	   {A64_BCAX, "bbbb"},
+		   {A64_XAR, "ddd"},	   {A64_SM3SS1, "ssss"},   {A64_SM3TT1A, "sse"},
+		   {A64_SM3TT1B, "sse"},   {A64_SM3TT2A, "sse"},   {A64_SM3TT2B, "sse"},
+		   {A64_SM3PARTW1, "sss"}, {A64_SM3PARTW2, "sss"}, {A64_SM4E, "ss"},
+		   {A64_SM4EKEY, "sss"}};
 	const struct a64_insn *i = d->i;
 	const u8 r[4] = {i->rd, i->rn, i->rm, i->ra};
 	size_t k = 0;
@@ -553,6 +556,7 @@ static void dis_crypto(struct dis *d)
 		case 'b': op_vec(d, r[n], 0, true); break;
 		case 's': op_vec(d, r[n], 2, true); break;
 		case 'd': op_vec(d, r[n], 3, true); break;
+		case 'e': dis_op(d, "v%u.s[%u]", r[n], (unsigned)i->imm); break;
 		case 'q': op_scalar(d, r[n], 4); break;
 		case 'f': op_scalar(d, r[n], 2); break;
 		}
@@ -574,6 +578,7 @@ bool dis_simd(struct dis *d, enum a64_form form)
 	case FORM_crypto2:
 	case FORM_crypto3:
 	case FORM_crypto4:
+	case FORM_sm3tt:
 	case FORM_xar: dis_crypto(d); return true;
 	default: return false;
 	}

@@ -32,6 +32,9 @@ static const struct simd_class classes[] = {
 	{0xff3e0c00, 0x4e280800, helper_simd_aes},
 	{0xff208c00, 0x5e000000, helper_simd_sha},
 	{0xff3e0c00, 0x5e280800, helper_simd_sha},
+	{0xffe00000, 0xce400000, helper_simd_sm},
+	{0xffe0c000, 0xce60c000, helper_simd_sm},
+	{0xfffffc00, 0xcec08400, helper_simd_sm},
 	{0xff000000, 0xce000000, helper_simd_sha512},
 	{0xbe000000, 0x0c000000, helper_simd_ldst},
 };

@@ -36,6 +36,7 @@ int helper_simd_mod_imm(struct dbt_vcpu *cpu, u32 raw);
 int helper_simd_aes(struct dbt_vcpu *cpu, u32 raw);
 int helper_simd_sha(struct dbt_vcpu *cpu, u32 raw);
 int helper_simd_sha512(struct dbt_vcpu *cpu, u32 raw);
+int helper_simd_sm(struct dbt_vcpu *cpu, u32 raw);
 /* LD1..LD4, ST1..ST4, LD1R..LD4R. */
 int helper_simd_ldst(struct dbt_vcpu *cpu, u32 raw);
 

@@ -34,6 +34,7 @@ static int ldst_multiple(struct dbt_vcpu *cpu, u32 raw)
 	struct ldst s = {.rt = SIMD_RD(raw), .regs = regs};
 	u8 mem[64] = {0};
 	gva_t va = GVA(cpu->x[SIMD_RN(raw)]);
+	unsigned step = va.v & 7 ? 1u << sz : 8; /* alignment is the element's */
 
 	if (!regs || (inter && sz == 3 && !SIMD_Q(raw)))
 		return simd_undef(cpu);
@@ -42,9 +43,9 @@ static int ldst_multiple(struct dbt_vcpu *cpu, u32 raw)
 		for (unsigned i = 0; i < bytes >> sz; i++)
 			el_put(mem, sz, inter ? i * regs + r : r * (bytes >> sz) + i,
 			       el_u(cpu->v[(s.rt + r) & 31], sz, i));
-	for (unsigned o = 0; o < bytes * regs; o += 8) {
-		int rc = load ? mem_load(cpu, GVA(va.v + o), mem + o, 8, false)
-			      : mem_store(cpu, GVA(va.v + o), mem + o, 8, false);
+	for (unsigned o = 0; o < bytes * regs; o += step) {
+		int rc = load ? mem_load(cpu, GVA(va.v + o), mem + o, step, false)
+			      : mem_store(cpu, GVA(va.v + o), mem + o, step, false);
 
 		if (rc != HELPER_NEXT)
 			return rc;
@@ -114,5 +115,9 @@ static int ldst_single(struct dbt_vcpu *cpu, u32 raw)
 
 int helper_simd_ldst(struct dbt_vcpu *cpu, u32 raw)
 {
+	if (unlikely(SIMD_RN(raw) == REG_SP && cpu_sp_faults(cpu))) {
+		a64_take_sync(cpu, EC_SP_ALIGN, 0, cpu->pc);
+		return HELPER_JUMP;
+	}
 	return raw >> 24 & 1 ? ldst_single(cpu, raw) : ldst_multiple(cpu, raw);
 }

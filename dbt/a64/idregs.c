@@ -12,6 +12,7 @@
 
 #include "dbt/a64/sysreg.h"
 #include "dbt/vm.h"
+#include "dbt/x64/vops.h"
 
 #define ID(m, op2) SYSREG_ID(3, 0, 0, m, op2)
 #define AA64PFR0   ID(4, 0)
@@ -56,13 +57,13 @@ static const struct id_field {
 	{AA64ISAR0, 20, 2, "Atomic", "lse"},
 	{AA64ISAR0, 28, 1, "RDM", "rdm"},
 	{AA64ISAR0, 32, 1, "SHA3", "sha3"},
-	{AA64ISAR0, 36, 0, "SM3", "sm3"},
-	{AA64ISAR0, 40, 0, "SM4", "sm4"},
+	{AA64ISAR0, 36, 1, "SM3", "sm3"},
+	{AA64ISAR0, 40, 1, "SM4", "sm4"},
 	{AA64ISAR0, 44, 1, "DP", "dotprod"},
 	{AA64ISAR0, 48, 1, "FHM", "fhm"},
 	{AA64ISAR0, 52, 2, "TS", "flagm flagm2"},
 	{AA64ISAR0, 56, 2, "TLB", ""}, /* range and outer shareable forms */
-	{AA64ISAR0, 60, 0, "RNDR", "rng"},
+	{AA64ISAR0, 60, 1, "RNDR", "rng"},
 
 	{AA64ISAR1, 0, 2, "DPB", ""}, /* DC CVAP, CVADP */
 	{AA64ISAR1, 12, 1, "JSCVT", "jscvt"},
@@ -72,6 +73,7 @@ static const struct id_field {
 	{AA64ISAR1, 36, 1, "SB", "sb"},
 	{AA64ISAR1, 40, 1, "SPECRES", ""},
 	{AA64ISAR1, 44, 1, "BF16", "bf16"},
+	{AA64ISAR1, 48, 1, "DGH", ""},
 	{AA64ISAR1, 52, 1, "I8MM", "i8mm"},
 
 	{AA64ISAR2, 0, 2, "WFxT", "wfxt"},
@@ -98,13 +100,21 @@ static const struct id_field {
 	{AA64MMFR2, 60, 1, "E0PD", ""},
 };
 
+/* What hangs on the host's CPU. */
+static unsigned field_value(const struct id_field *f)
+{
+	if (f->reg == AA64ISAR0 && f->shift == 60 && !host_has(HOST_RDRAND))
+		return 0;
+	return f->value;
+}
+
 u64 idreg_value(const struct dbt_vcpu *cpu, u32 id)
 {
 	u64 val = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
 		if (fields[i].reg == id)
-			val |= (u64)fields[i].value << fields[i].shift;
+			val |= (u64)field_value(&fields[i]) << fields[i].shift;
 	if (id == AA64PFR0 && cpu->vm->cfg.gicv3_sysregs)
 		val |= 1 << 24; /* GIC */
 	return val;
@@ -131,5 +141,5 @@ bool idreg_has_feature(const char *feature)
 {
 	const struct id_field *f = field_of_feature(feature);
 
-	return f && f->value;
+	return f && field_value(f);
 }

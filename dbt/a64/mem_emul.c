@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dbt/a64/regs.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
 
-#define FSC_ALIGN    0x21
 #define FSC_EXTERNAL 0x10
 
 int helper_simd_ldst(struct dbt_vcpu *cpu, u32 raw);
@@ -147,25 +147,37 @@ static int pair(struct dbt_vcpu *cpu, const struct a64_insn *in, bool load)
 
 /* ---- atomics ---- */
 
+enum kind { LOAD, STORE, UPDATE };
+
+/* WnR of an atomic's fault says whether a read would have been free of it (ISS of a Data Abort). */
+static void *atomic_fault(struct dbt_vcpu *cpu, u64 va, u32 fsc, enum kind kind)
+{
+	struct walk w;
+	bool write = kind == STORE;
+
+	if (kind == UPDATE && (fsc & 0x3f) != FSC_ALIGN && (fsc & 0x3f) != FSC_EXTERNAL)
+		write = !mmu_walk(cpu, GVA(va), ACC_READ, cpu->ps.el, &w);
+	a64_take_dabt(cpu, va, fsc, write, cpu->pc);
+	return NULL;
+}
+
 /* Host address of an aligned atomic access; NULL with an exception taken. */
-static void *atomic_ptr(struct dbt_vcpu *cpu, u64 va, unsigned size, bool write)
+static void *atomic_ptr(struct dbt_vcpu *cpu, u64 va, unsigned size, enum kind kind)
 {
 	struct walk w;
 	void *p;
 
-	if (va & (size - 1)) {
-		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
-		return NULL;
-	}
-	if (mmu_walk(cpu, GVA(va), write ? ACC_WRITE : ACC_READ, cpu->ps.el, &w)) {
-		a64_take_dabt(cpu, va, w.fault, write, cpu->pc);
-		return NULL;
-	}
-	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, false))
+	if (va & (size - 1))
+		return atomic_fault(cpu, va, FSC_ALIGN, kind);
+	if (mmu_walk(cpu, GVA(va), kind ? ACC_WRITE : ACC_READ, cpu->ps.el, &w))
+		return atomic_fault(cpu, va, w.fault, kind);
+	if (unlikely(cpu->vm->watching) &&
+	    ((kind != STORE && debug_take_watch(cpu, GVA(va), size, false, false)) ||
+	     (kind != LOAD && debug_take_watch(cpu, GVA(va), size, true, false))))
 		return NULL;
 	p = dbt_ram_ptr(cpu->vm, w.pa, size);
 	if (!p) /* exclusives and atomics on a device: no monitor there */
-		a64_take_dabt(cpu, va, FSC_EXTERNAL, write, cpu->pc);
+		return atomic_fault(cpu, va, FSC_EXTERNAL, kind);
 	return p;
 }
 
@@ -269,7 +281,7 @@ static bool excl_take(const struct dbt_vcpu *cpu, struct excl_bucket *b)
 static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 {
 	unsigned n = 1u << in->size;
-	void *p = atomic_ptr(cpu, cpu->x[in->rn], n, true);
+	void *p = atomic_ptr(cpu, cpu->x[in->rn], n, UPDATE);
 	u64 old, v = xz(cpu, in->rs);
 
 	if (!p)
@@ -293,7 +305,7 @@ static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 {
 	unsigned n = 1u << in->size;
-	void *p = atomic_ptr(cpu, cpu->x[in->rn], 2 * n, true);
+	void *p = atomic_ptr(cpu, cpu->x[in->rn], 2 * n, UPDATE);
 	u64 old[2] = {xz(cpu, in->rs), xz(cpu, in->rs + 1)};
 	u64 val[2] = {xz(cpu, in->rd), xz(cpu, in->rd + 1)};
 
@@ -318,7 +330,7 @@ static int load_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool 
 {
 	unsigned n = 1u << in->size;
 	u64 va = cpu->x[in->rn];
-	void *p = atomic_ptr(cpu, va, two ? 2 * n : n, false);
+	void *p = atomic_ptr(cpu, va, two ? 2 * n : n, LOAD);
 	u64 v[2] = {0, 0};
 
 	if (!p)
@@ -363,7 +375,7 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 		return HELPER_JUMP;
 	}
 	if (cpu->excl_size == total && cpu->excl_va == va) {
-		p = atomic_ptr(cpu, va, total, true);
+		p = atomic_ptr(cpu, va, total, STORE);
 		if (!p)
 			return HELPER_JUMP;
 		b = excl_bucket(cpu, p);
@@ -386,6 +398,10 @@ int helper_mem(struct dbt_vcpu *cpu, u32 raw)
 	struct a64_insn in;
 
 	a64_decode(raw, &in);
+	if (unlikely(in.rn == REG_SP && in.amode != A64_AM_LIT && cpu_sp_faults(cpu))) {
+		a64_take_sync(cpu, EC_SP_ALIGN, 0, cpu->pc);
+		return HELPER_JUMP;
+	}
 	switch (in.op) {
 	case A64_LDR:
 	case A64_LDR_vec:

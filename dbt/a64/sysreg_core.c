@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Accessors of the system registers named by sysreg.def, except debug and performance monitors. */
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include "dbt/a64/sysreg.h"
 #include "dbt/vm.h"
+#include "dbt/x64/vops.h"
 
 u64 get_plain(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
@@ -113,6 +113,7 @@ int set_spsel(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 	cpu_sp_save(cpu);
 	cpu->ps.spsel = val & 1;
 	cpu_sp_load(cpu);
+	view_switch(cpu);
 	return HELPER_JUMP;
 }
 
@@ -222,7 +223,7 @@ int set_sctlr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 	changed = old ^ cpu->sys.sctlr_el1;
 	if (changed & (SCTLR_WXN | SCTLR_EPAN))
 		return regime_changed(cpu, old & SCTLR_M);
-	if (changed & SCTLR_M)
+	if (changed & (SCTLR_M | SCTLR_A | SCTLR_SA | SCTLR_SA0))
 		view_switch(cpu);
 	return changed ? HELPER_JUMP : HELPER_NEXT;
 }
@@ -281,13 +282,6 @@ u64 get_isr(struct dbt_vcpu *cpu, const struct sysreg *r)
 	       (lines & DBT_FIQ ? BIT(6) : 0);
 }
 
-static bool host_has_rdrnd(void)
-{
-	unsigned a, b, c, d;
-
-	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_RDRND);
-}
-
 __attribute__((target("rdrnd"))) static bool host_random(u64 *val)
 {
 	unsigned long long v = 0;
@@ -304,7 +298,7 @@ __attribute__((target("rdrnd"))) static bool host_random(u64 *val)
 u64 get_rndr(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
 	u64 val = 0;
-	bool ok = host_has_rdrnd() && host_random(&val);
+	bool ok = host_has(HOST_RDRAND) && host_random(&val);
 
 	cpu_nzcv_set(cpu, ok ? 0 : 4);
 	return ok ? val : 0;

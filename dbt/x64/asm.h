@@ -36,6 +36,19 @@ struct xasm {
 	u8 *end;   /* first byte that must not be written */
 	s64 to_rx; /* RX address = (u64)p + to_rx */
 	bool overflow;
+	u8 cat;	  /* enum xcat of what is emitted now ... */
+	u16 n[8]; /* ... and instructions so far, by category (dbt/profile.h) */
+};
+
+/* What an instruction of a block is for. */
+enum xcat {
+	XC_WORK,   /* the guest's computation and accesses proper */
+	XC_CHECK,  /* page check of an access */
+	XC_FLAGS,  /* saving NZCV, reading it from memory, carry polarity */
+	XC_STATE,  /* guest registers to and from the CPU state */
+	XC_POLL,   /* anything pending? */
+	XC_BRANCH, /* to the next block: chained jumps, lookups, calls and returns */
+	XC_NUM
 };
 
 /* r/m operand: a register, [base + index << scale + disp], or [rip -> absolute address]. */
@@ -76,6 +89,11 @@ static inline void x8(struct xasm *a, unsigned v)
 {
 	*a->p++ = (u8)v;
 }
+/* An instruction begins, or has just ended: once each. */
+static inline void x_count(struct xasm *a)
+{
+	a->n[a->cat]++;
+}
 static inline void x32(struct xasm *a, u32 v)
 {
 	memcpy(a->p, &v, 4);
@@ -94,6 +112,7 @@ static inline void x_modrm(struct xasm *a, int reg, struct xop rm, unsigned imm_
 {
 	unsigned r = (unsigned)(reg & 7) << 3;
 
+	x_count(a);
 	if (rm.reg >= 0) {
 		x8(a, 0xc0 | r | (rm.reg & 7));
 		return;
@@ -261,10 +280,17 @@ static inline void x_mov_mi(struct xasm *a, unsigned w, struct xop rm, s32 imm)
 		x32(a, (u32)imm);
 	}
 }
+/* A whole instruction of one byte: lahf, cmc, ... */
+static inline void x_byte(struct xasm *a, unsigned v)
+{
+	x_count(a);
+	x8(a, v);
+}
 /* Any 64-bit constant, shortest form; leaves flags alone. */
 static inline void x_mov_imm(struct xasm *a, int reg, u64 v)
 {
 	if (v == (u32)v) {
+		x_count(a);
 		if (reg & 8)
 			x8(a, 0x41);
 		x8(a, 0xb8 | (reg & 7));
@@ -272,6 +298,7 @@ static inline void x_mov_imm(struct xasm *a, int reg, u64 v)
 	} else if ((s64)v == (s32)v) {
 		x_mov_mi(a, 8, xr(reg), (s32)v);
 	} else {
+		x_count(a);
 		x8(a, 0x48 | (reg & 8 ? 1 : 0));
 		x8(a, 0xb8 | (reg & 7));
 		x64(a, v);
@@ -354,12 +381,14 @@ static inline void x_imul(struct xasm *a, unsigned w, int dst, struct xop src)
 }
 static inline void x_push(struct xasm *a, int reg)
 {
+	x_count(a);
 	if (reg & 8)
 		x8(a, 0x41);
 	x8(a, 0x50 | (reg & 7));
 }
 static inline void x_pop(struct xasm *a, int reg)
 {
+	x_count(a);
 	if (reg & 8)
 		x8(a, 0x41);
 	x8(a, 0x58 | (reg & 7));
@@ -374,16 +403,19 @@ static inline void x_call_r(struct xasm *a, int reg)
 }
 static inline void x_jmp(struct xasm *a, u64 target)
 {
+	x_count(a);
 	x8(a, 0xe9);
 	x32(a, (u32)(target - (xasm_pc(a) + 4)));
 }
 static inline void x_call(struct xasm *a, u64 target)
 {
+	x_count(a);
 	x8(a, 0xe8);
 	x32(a, (u32)(target - (xasm_pc(a) + 4)));
 }
 static inline void x_jcc(struct xasm *a, unsigned cc, u64 target)
 {
+	x_count(a);
 	x8(a, 0x0f);
 	x8(a, 0x80 | cc);
 	x32(a, (u32)(target - (xasm_pc(a) + 4)));
@@ -391,6 +423,7 @@ static inline void x_jcc(struct xasm *a, unsigned cc, u64 target)
 /* Forward branches: return the rel32 field, x_patch() points it at the current position. */
 static inline u8 *x_jcc_fwd(struct xasm *a, unsigned cc)
 {
+	x_count(a);
 	x8(a, 0x0f);
 	x8(a, 0x80 | cc);
 	x32(a, 0);
@@ -398,6 +431,7 @@ static inline u8 *x_jcc_fwd(struct xasm *a, unsigned cc)
 }
 static inline u8 *x_jmp_fwd(struct xasm *a)
 {
+	x_count(a);
 	x8(a, 0xe9);
 	x32(a, 0);
 	return a->p - 4;
@@ -411,12 +445,14 @@ static inline void x_patch(struct xasm *a, u8 *field)
 /* Short forward branches within 127 bytes. */
 static inline u8 *x_jcc8_fwd(struct xasm *a, unsigned cc)
 {
+	x_count(a);
 	x8(a, 0x70 | cc);
 	x8(a, 0);
 	return a->p - 1;
 }
 static inline u8 *x_jmp8_fwd(struct xasm *a)
 {
+	x_count(a);
 	x8(a, 0xeb);
 	x8(a, 0);
 	return a->p - 1;

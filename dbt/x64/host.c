@@ -11,8 +11,10 @@ static u32 probe(void)
 	unsigned a, b, c, d;
 	u32 f = 0;
 
+	if (__get_cpuid(1, &a, &b, &c, &d) && c & BIT(30))
+		f |= HOST_RDRAND;
 	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-		return 0;
+		return f;
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
 	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
 		f |= HOST_AVX512;

@@ -103,10 +103,13 @@ void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o)
 		return;
 	}
 	struct xop s = opnd_rm(p, o);
+	unsigned cat;
 
 	if (s.reg == reg && w == 8)
 		return;
+	cat = s.reg < 0 ? cat_begin(p, XC_STATE) : p->a.cat;
 	x_mov_rm(&p->a, w, reg, s);
+	cat_end(p, cat);
 }
 
 int src_reg(struct place *p, const struct hir_opnd *o, unsigned w)
@@ -144,8 +147,12 @@ void dst_done(struct place *p, const struct hir_opnd *d, int reg)
 	/* State fields have the operation's width, registers are always written whole. */
 	unsigned w = d->kind == H_STATE ? p->tr->hir.op[p->i].w : 8;
 
-	if (opnd_is_mem(p, d))
+	if (opnd_is_mem(p, d)) {
+		unsigned cat = cat_begin(p, XC_STATE);
+
 		x_mov_mr(&p->a, w, opnd_rm(p, d), reg);
+		cat_end(p, cat);
+	}
 }
 
 bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y)
@@ -168,14 +175,15 @@ void flags_from_fcmp(struct place *p)
 {
 	struct xasm *a = &p->a;
 	bool busy = p->busy & BIT(RAX);
+	unsigned cat = cat_begin(p, XC_FLAGS);
 
 	if (busy)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
-	x8(a, 0x9f); /* lahf */
+	x_byte(a, 0x9f); /* lahf */
 	x_setcc(a, XCC_P, xr(RAX));
 	x_mov_mr(a, 1, NZCV_LO, RAX);
 	x_op(a, 1, 0xfe, 1, xr(RAX), 0); /* dec al: 0 if unordered, else all ones */
-	x8(a, 0x20);			 /* and al, ah */
+	x_byte(a, 0x20);		 /* and al, ah */
 	x8(a, 0xe0);
 	x_alu_i(a, 4, XAND, xr(RAX), 0x41); /* ZF and CF: equal 0x40, less 1 */
 	x_op(a, 4, 0x69, RAX, xr(RAX), 4);  /* imul eax, eax, 0x81 */
@@ -185,6 +193,7 @@ void flags_from_fcmp(struct place *p)
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
 	p->fl_eflags = false;
 	p->fl_mem = true;
+	cat_end(p, cat);
 }
 
 /* The image wants CF = NOT C. */
@@ -192,6 +201,7 @@ static void flags_save(struct place *p)
 {
 	struct xasm *a = &p->a;
 	bool busy = p->busy & BIT(RAX);
+	unsigned cat;
 
 	if (p->fl_fcmp) {
 		if (p->fl_fcmp == FCMP_BA)
@@ -199,19 +209,20 @@ static void flags_save(struct place *p)
 		flags_from_fcmp(p);
 		return;
 	}
-
+	cat = cat_begin(p, XC_FLAGS);
 	if (p->pol_add) {
-		x8(a, 0xf5); /* cmc */
+		x_byte(a, 0xf5); /* cmc */
 		p->pol_add = false;
 	}
 	if (busy)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
-	x8(a, 0x9f); /* lahf */
+	x_byte(a, 0x9f); /* lahf */
 	x_setcc(a, 0, xr(RAX));
 	x_mov_mr(a, 2, xm(RBP, CPU_OFF(host_nzcv)), RAX);
 	if (busy)
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
 	p->fl_mem = true;
+	cat_end(p, cat);
 }
 
 static bool flags_needed(const struct place *p)
@@ -241,7 +252,7 @@ void flags_defined(struct place *p, bool pol_add)
 }
 
 /* Condition from the memory image; returns the x86 condition that says "true". */
-static unsigned cond_from_mem(struct place *p, unsigned cc)
+static unsigned cond_from_image(struct place *p, unsigned cc)
 {
 	static const u8 bits[] = {0x40, 1, 0x80, 0, 0x41};
 	struct xasm *a = &p->a;
@@ -271,6 +282,14 @@ static unsigned cond_from_mem(struct place *p, unsigned cc)
 		break;
 	}
 	return inv ? XCC_NE : XCC_E;
+}
+
+static unsigned cond_from_mem(struct place *p, unsigned cc)
+{
+	unsigned cat = cat_begin(p, XC_FLAGS), x = cond_from_image(p, cc);
+
+	cat_end(p, cat);
+	return x;
 }
 
 /*
@@ -314,13 +333,16 @@ unsigned flags_cond(struct place *p, unsigned cc)
 	if (p->pol_add && (cc == A64_CS || cc == A64_CC))
 		return map[cc] ^ 1;
 	if (p->pol_add && (cc == A64_HI || cc == A64_LS)) {
-		x8(&p->a, 0xf5);
+		unsigned cat = cat_begin(p, XC_FLAGS);
+
+		x_byte(&p->a, 0xf5);
+		cat_end(p, cat);
 		p->pol_add = false;
 	}
 	return map[cc];
 }
 
-void flags_carry(struct place *p, bool want_add)
+static void carry_to_cf(struct place *p, bool want_add)
 {
 	struct xasm *a = &p->a;
 
@@ -328,14 +350,59 @@ void flags_carry(struct place *p, bool want_add)
 		flags_save(p);
 	if (p->fl_eflags) {
 		if (p->pol_add != want_add)
-			x8(a, 0xf5);
+			x_byte(a, 0xf5);
 		p->pol_add = want_add;
 		return;
 	}
 	x_op(a, 4, 0x0fba, 4, xm(RBP, CPU_OFF(host_nzcv)), 1); /* bt [nzcv], 8: CF = NOT C */
 	x8(a, 8);
 	if (want_add)
-		x8(a, 0xf5);
+		x_byte(a, 0xf5);
+}
+
+void flags_carry(struct place *p, bool want_add)
+{
+	unsigned cat = cat_begin(p, XC_FLAGS);
+
+	carry_to_cf(p, want_add);
+	cat_end(p, cat);
+}
+
+/* ---- guest registers in memory: what the coordination switches are about ---- */
+
+static u32 pinned_mask(const struct hir_opnd *o)
+{
+	return o->kind == H_X && regmap_host[o->reg] >= 0 ? BIT(o->reg) : 0;
+}
+
+void state_store(struct place *p, unsigned to)
+{
+	unsigned cat = cat_begin(p, XC_STATE);
+	u32 written = 0;
+
+	for (; p->stored < to; p->stored++)
+		written |= pinned_mask(&p->tr->hir.op[p->stored].d);
+	for (unsigned r = 0; r < 32; r++)
+		if (written & BIT(r))
+			x_mov_mr(&p->a, 8, xm(RBP, X_OFF(r)), regmap_host[r]);
+	cat_end(p, cat);
+}
+
+/* What the block reads, at its entry. */
+static void state_load(struct place *p)
+{
+	unsigned cat = cat_begin(p, XC_STATE);
+	u32 read = 0;
+
+	for (unsigned i = 0; i < p->tr->hir.n; i++) {
+		const struct hir *h = &p->tr->hir.op[i];
+
+		read |= pinned_mask(&h->a) | pinned_mask(&h->b) | pinned_mask(&h->c);
+	}
+	for (unsigned r = 0; r < 32; r++)
+		if (read & BIT(r))
+			x_mov_rm(&p->a, 8, regmap_host[r], xm(RBP, X_OFF(r)));
+	cat_end(p, cat);
 }
 
 /* ---- liveness ---- */
@@ -456,16 +523,42 @@ static void close_insn(struct place *p, unsigned insn)
 			p->cold[k].back = p->a.p;
 }
 
+/* Where SP is misaligned, its use as a base may be a fault: helper_sp_written() sees to that. */
+static void check_sp(struct place *p, const struct hir *h)
+{
+	const struct hir_opnd sp = hxsp(REG_SP);
+	struct cold *c;
+
+	p->sp_dirty = false;
+	flags_to_mem(p);
+	p->fl_eflags = false;
+	x_test_i(&p->a, 1, opnd_rm(p, &sp), 15);
+	c = cold_add(p, COLD_BAIL);
+	c->off = insn_off(p, h);
+	c->fn = helper_sp_written;
+	c->save_rdx = p->ac_rdx >= 0;
+	cold_from(c, x_jcc_fwd(&p->a, XCC_NE));
+	c->back = p->a.p;
+}
+
 static void place_op(struct place *p, const struct hir *h)
 {
 	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 48 > p->a.end) {
 		p->a.overflow = true;
 		return;
 	}
+	if (unlikely(p->sp_dirty) && h->op >= HIR_B && h->op <= HIR_RET)
+		check_sp(p, h);
 	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
 		p->fail = hir_op_name(h->op);
 	cache_note_write(p, h);
+	p->sp_dirty |= sp_may_misalign(h);
 	free_dead(p, h);
+	if (p->vm->cfg.no_lazy_flags && p->fl_eflags) {
+		if (p->fl_live[p->i])
+			flags_to_mem(p);
+		p->fl_eflags = false;
+	}
 }
 
 static void place_ops(struct place *p)
@@ -481,6 +574,8 @@ static void place_ops(struct place *p)
 		analyse_temps(p, from, to);
 		for (p->i = from; p->i < to && !p->fail && !p->a.overflow; p->i++)
 			place_op(p, &tr->hir.op[p->i]);
+		if (unlikely(p->sp_dirty))
+			check_sp(p, &tr->hir.op[from]);
 		close_insn(p, insn);
 		from = to;
 	}
@@ -502,6 +597,42 @@ static u8 *count_block(struct place *p)
 	return p->a.p - 4;
 }
 
+/* Another counter, on the taken edge of the final branch: where EFLAGS hold nothing that is needed.
+ */
+void count_taken(struct place *p)
+{
+	p->taken_counter = count_block(p);
+}
+
+/* The hot path's instructions: those of every run, and of the two edges. */
+static void profile_hot(const struct place *p, struct profile_host *ph)
+{
+	const u16 *all = p->two_way ? p->n_common : p->a.n;
+
+	ph->two_way = p->two_way;
+	for (unsigned c = 0; c < XC_NUM; c++) {
+		ph->n[0][c] = all[c];
+		ph->n[1][c] = p->two_way ? (u16)(p->n_taken[c] - p->n_common[c]) : 0;
+		ph->n[2][c] = p->two_way ? (u16)(p->a.n[c] - p->n_taken[c]) : 0;
+	}
+}
+
+/* The counters' addresses, known now that the block is placed; 0: there is no room for them. */
+static void profile_enter(struct place *p, u8 *counter, u32 at)
+{
+	u8 *field[] = {counter, p->taken_counter};
+
+	for (u32 k = 0; k < 2; k++) {
+		u32 addr = at + 8 * k;
+
+		if (!field[k])
+			continue;
+		memcpy(field[k], &addr, 4);
+		if (!at)
+			memcpy(field[k] - 4, no_counter, sizeof(no_counter));
+	}
+}
+
 static _Thread_local struct place *place_buf;
 
 struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *page,
@@ -510,6 +641,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	struct place *p = place_buf;
 	struct block *b;
 	u8 *rw, *counter, *hot, *hot_end;
+	struct profile_host ph;
 
 	if (!p && !(p = place_buf = malloc(sizeof(*p)))) {
 		*why = "out of memory";
@@ -520,7 +652,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	b = (struct block *)rw;
 	memset(p, 0, offsetof(struct place, treg));
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
-	p->fl_eflags = p->pol_add = false;
+	p->fl_eflags = p->pol_add = p->sp_dirty = false;
 	p->fl_mem = true;
 	cache_drop_all(p);
 	p->ncold = p->nsites = 0;
@@ -535,12 +667,21 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->a.end = rw + BLOCK_ROOM - MAX_SITES * sizeof(struct site) - 64;
 	p->entry_rx = xasm_pc(&p->a);
 	hot = p->a.p;
+	p->taken_counter = NULL;
+	p->two_way = false;
 	counter = count_block(p);
+	memset(p->a.n, 0, sizeof(p->a.n));
+	p->a.cat = XC_WORK;
+	p->stored = 0;
+	if (vm->cfg.no_across_blocks)
+		state_load(p);
 	analyse(p);
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)
 		place_fallthrough(p);
 	hot_end = p->a.p;
+	if (counter)
+		profile_hot(p, &ph);
 	if (!p->fail && !p->a.overflow)
 		place_cold(p);
 	if (p->fail || p->a.overflow) {
@@ -556,13 +697,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		.single = tr->single,
 		.nsites = p->nsites,
 	};
-	if (counter) {
-		u32 at = profile_block(vm, tr, b, hot, (u32)(hot_end - hot));
-
-		memcpy(counter, &at, 4);
-		if (!at)
-			memcpy(counter - 4, no_counter, sizeof(no_counter));
-	}
+	if (counter)
+		profile_enter(p, counter, profile_block(vm, tr, b, hot, (u32)(hot_end - hot), &ph));
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));

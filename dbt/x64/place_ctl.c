@@ -68,8 +68,11 @@ static void emit_indirect(struct place *p, bool checked, bool call)
 	struct cold *c = cold_add(p, call ? COLD_BLR : COLD_INDIRECT);
 
 	if (!checked) {
+		unsigned cat = cat_begin(p, XC_POLL);
+
 		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
+		cat_end(p, cat);
 		x_test_i(a, 1, xr(RAX), 3);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	}
@@ -98,18 +101,26 @@ static void emit_indirect(struct place *p, bool checked, bool call)
 	}
 }
 
+/* Anything pending? Then by the dispatcher to page offset `off`. */
+static void emit_poll(struct place *p, s64 off)
+{
+	struct xasm *a = &p->a;
+	struct cold *c = cold_add(p, COLD_POLL);
+	unsigned cat = cat_begin(p, XC_POLL);
+
+	c->desc = (u32)off;
+	x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
+	cold_from(c, x_jcc_fwd(a, XCC_NE));
+	cat_end(p, cat);
+}
+
 /* Leaves the block for page offset `off` (any page). */
 static void emit_goto(struct place *p, s64 off, bool poll)
 {
 	struct xasm *a = &p->a;
 
-	if (poll) {
-		struct cold *c = cold_add(p, COLD_POLL);
-
-		c->desc = (u32)off;
-		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
-		cold_from(c, x_jcc_fwd(a, XCC_NE));
-	}
+	if (poll || p->vm->cfg.poll_always)
+		emit_poll(p, off);
 	if (in_page(off)) {
 		align_link(p, off, 1);
 		link_field(p, x_jmp_fwd(a), (u32)off);
@@ -127,10 +138,15 @@ static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
 
 void place_fallthrough(struct place *p)
 {
+	unsigned cat = cat_begin(p, XC_BRANCH);
+
 	cache_drop_all(p);
+	if (p->vm->cfg.no_across_blocks)
+		state_store(p, p->tr->hir.n);
 	if (p->fl_live[p->i])
 		flags_to_mem(p);
 	emit_goto(p, p->tr->page_off + 4 * (s64)p->tr->n, false);
+	cat_end(p, cat);
 }
 
 /*
@@ -143,16 +159,25 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	s64 taken = h->a.imm, next = p->tr->page_off + 4 * (s64)p->tr->n;
 	bool unsaved = p->fl_eflags && !p->fl_mem, pol_add = p->pol_add;
 	bool save_taken = unsaved && p->tr->live_taken;
-	u8 fcmp = p->fl_fcmp, *skip;
+	u8 fcmp = p->fl_fcmp;
+	bool direct = !is_back_edge(p, h, taken) && in_page(taken) && !save_taken &&
+		      !p->vm->cfg.poll_always;
+	u8 *skip;
 
-	if (!is_back_edge(p, h, taken) && in_page(taken) && !save_taken) {
+	p->two_way = true;
+	if (direct && !p->vm->profile) {
 		align_link(p, taken, 2);
 		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
 	} else {
 		skip = x_jcc_fwd(a, cc ^ 1);
+		memcpy(p->n_common, a->n, sizeof(p->n_common));
 		if (save_taken)
 			flags_to_mem(p);
+		count_taken(p);
 		emit_goto(p, taken, is_back_edge(p, h, taken));
+		if (direct) /* the jump is there for the counter's sake */
+			memcpy(a->n, p->n_common, sizeof(p->n_common));
+		memcpy(p->n_taken, a->n, sizeof(p->n_taken));
 		x_patch(a, skip);
 		if (unsaved) { /* as on the way to the branch */
 			flags_defined(p, pol_add);
@@ -245,9 +270,12 @@ static void call_direct(struct place *p, const struct hir *h)
 		emit_goto(p, off, is_back_edge(p, h, off));
 		return;
 	}
+	if (p->vm->cfg.poll_always)
+		emit_poll(p, off);
 	if (in_page(off)) {
 		x_push(a, RCX);
 		align_link(p, off, 1);
+		x_count(a);
 		x8(a, 0xe8);
 		x32(a, 0);
 		link_field(p, a->p - 4, (u32)off);
@@ -282,7 +310,7 @@ static void branch_indirect(struct place *p, const struct hir *h)
 	flags_clobber(p);
 	load_to(p, 8, RAX, &h->a);
 	if (h->op == HIR_RET && !p->vm->cfg.no_call_ret)
-		x8(&p->a, 0xc3);
+		x_byte(&p->a, 0xc3);
 	else
 		emit_indirect(p, false, false);
 }
@@ -338,10 +366,8 @@ static void bail(struct place *p, const struct hir *h)
 	cold_from(c, x_jcc_fwd(a, cc));
 }
 
-bool place_ctl(struct place *p, const struct hir *h)
+static bool place_control(struct place *p, const struct hir *h)
 {
-	if (h->op >= HIR_B && h->op <= HIR_RET)
-		cache_drop_all(p);
 	switch (h->op) {
 	case HIR_B:
 		if (p->fl_live[p->i])
@@ -365,6 +391,20 @@ bool place_ctl(struct place *p, const struct hir *h)
 	default: return false;
 	}
 	return true;
+}
+
+bool place_ctl(struct place *p, const struct hir *h)
+{
+	bool branch = h->op >= HIR_B && h->op <= HIR_RET, done;
+	unsigned cat = branch ? cat_begin(p, XC_BRANCH) : p->a.cat;
+
+	if (branch)
+		cache_drop_all(p);
+	if (branch && p->vm->cfg.no_across_blocks)
+		state_store(p, p->i);
+	done = place_control(p, h);
+	cat_end(p, cat);
+	return done;
 }
 
 /* ---- cold part ---- */

@@ -492,6 +492,7 @@ static void bswap(struct place *p, const struct hir *h)
 			x8(a, 0x48 | (r & 8 ? 1 : 0));
 		else if (r & 8)
 			x8(a, 0x41);
+		x_count(a);
 		x8(a, 0x0f);
 		x8(a, 0xc8 | (r & 7));
 		if (h->op == HIR_BSWAP16)
@@ -523,6 +524,7 @@ static void rbit(struct place *p, const struct hir *h)
 	}
 	if (w == 8)
 		x8(a, 0x48 | (r & 8 ? 1 : 0));
+	x_count(a);
 	x8(a, 0x0f);
 	x8(a, 0xc8 | (r & 7));
 	finish(p, h, r);
@@ -562,6 +564,7 @@ static void crc32c(struct place *p, const struct hir *h)
 	if (sz == 2)
 		x8(a, 0x66);
 	/* F2 [REX] 0F 38 F0/F1 /r */
+	x_count(a);
 	x8(a, 0xf2);
 	unsigned rex = (sz == 8 ? 8u : 0) | (r & 8 ? 4u : 0) | (s & 8 ? 1u : 0);
 
@@ -648,7 +651,7 @@ static void flags_const(struct place *p, unsigned nzcv)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
 	x_mov_imm(a, RAX, ah << 8 | (nzcv & 1));
 	x_alu_i(a, 1, XADD, xr(RAX), 0x7f);
-	x8(a, 0x9e); /* sahf */
+	x_byte(a, 0x9e); /* sahf */
 	if (busy)
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
 }
@@ -685,7 +688,7 @@ static void ccmp(struct place *p, const struct hir *h)
 	else
 		x_alu_rm(a, w, add ? XADD : XCMP, r, s >= 0 ? xr(s) : opnd_rm(p, &h->b));
 	if (add)
-		x8(a, 0xf5);
+		x_byte(a, 0xf5);
 	x_patch8(a, done);
 	flags_defined(p, false);
 }

@@ -4,6 +4,7 @@
 #define ARMATURE_X64_PLACE_INTERNAL_H
 
 #include "dbt/hir.h"
+#include "dbt/profile.h"
 #include "dbt/vm.h"
 #include "dbt/x64/asm.h"
 #include "dbt/x64/regmap.h"
@@ -73,6 +74,7 @@ struct place {
 	bool pol_add;	/* EFLAGS: CF = C (after add), else CF = NOT C */
 	u8 fl_fcmp;	/* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
+	bool sp_dirty;	     /* this instruction wrote SP, perhaps not by a multiple of 16 */
 
 	struct addend_cache ac[N_ADDENDS];
 	int ac_rdx;  /* the one in rdx, -1 none */
@@ -83,6 +85,13 @@ struct place {
 	struct site site[MAX_SITES];
 	unsigned nsites;
 	u64 entry_rx;
+	unsigned stored; /* results of ops before it are in the CPU state: no_across_blocks, _memory
+			  */
+
+	/* profile: a.n at the final branch, and behind its taken edge */
+	u8 *taken_counter;
+	bool two_way;
+	u16 n_common[XC_NUM], n_taken[XC_NUM];
 	u64 consts_rx; /* the block's vector constants, in front of its code */
 };
 
@@ -103,6 +112,22 @@ static inline void cold_from(struct cold *c, u8 *field)
 	c->from[c->nfrom++] = field;
 }
 
+/* What is emitted in between is for something else than the guest's work. */
+static inline unsigned cat_begin(struct place *p, enum xcat cat)
+{
+	unsigned old = p->a.cat;
+
+	p->a.cat = (u8)cat;
+	return old;
+}
+static inline void cat_end(struct place *p, unsigned old)
+{
+	p->a.cat = (u8)old;
+}
+void count_taken(struct place *p);
+void state_store(struct place *p,
+		 unsigned to); /* registers written before op `to` since the last call */
+
 /* Flags. */
 void flags_clobber(struct place *p);		   /* before anything that writes EFLAGS */
 void flags_to_mem(struct place *p);		   /* cpu->host_nzcv is right from here on */
@@ -120,6 +145,8 @@ void place_fallthrough(struct place *p);
 void place_cold(struct place *p);
 void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
 void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
+/* h writes SP and may leave it misaligned where it was not (SCTLR_EL1.SA). */
+bool sp_may_misalign(const struct hir *h);
 void cache_note_write(struct place *p, const struct hir *h); /* h's destination changes a base */
 /* Vector register of an operand / for a result. */
 int vsrc_reg(struct place *p, const struct hir_opnd *o);

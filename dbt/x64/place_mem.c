@@ -72,7 +72,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			  .store = is_store(first),
 			  .count = 1,
 			  .one_insn = true};
-	bool narrow = p->tr->single || p->vm->cfg.no_hoist;
+	bool narrow = p->tr->single || p->vm->cfg.no_hoist || p->vm->cfg.no_across_memory;
 	const struct hir_opnd *base = &first->a;
 	bool other = false;
 	s64 delta = 0;
@@ -130,6 +130,20 @@ void cache_lose_rdx(struct place *p)
 	p->ac_rdx = -1;
 }
 
+bool sp_may_misalign(const struct hir *h)
+{
+	if (h->d.kind != H_X || h->d.reg != REG_SP)
+		return false;
+	if (h->w != 8)
+		return true;
+	switch (h->op) {
+	case HIR_ADD:
+	case HIR_SUB: return !same_loc(&h->a, &h->d) || h->b.kind != H_IMM || h->b.imm & 15;
+	case HIR_AND: return h->b.kind != H_IMM || h->b.imm & 15;
+	default: return true;
+	}
+}
+
 void cache_note_write(struct place *p, const struct hir *h)
 {
 	for (int k = 0; k < N_ADDENDS; k++) {
@@ -139,7 +153,7 @@ void cache_note_write(struct place *p, const struct hir *h)
 
 		if (!ac->valid || !same_loc(&h->d, &base))
 			continue;
-		if (h->d.kind == H_X && base_step(h, &base, &step)) {
+		if (h->d.kind == H_X && base_step(h, &base, &step) && !sp_may_misalign(h)) {
 			ac->lo -= (s32)step;
 			ac->hi -= (s32)step;
 			ac->ptr_disp -= (s32)step;
@@ -168,7 +182,7 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
  * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
  * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
-static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+static int emit_page_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	struct xasm *a = &p->a;
 	unsigned len = (unsigned)(g->hi - g->lo);
@@ -238,6 +252,19 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 	return ra;
 }
 
+static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+{
+	unsigned cat = cat_begin(p, XC_CHECK);
+	int ra;
+
+	if (p->vm->cfg.no_across_memory)
+		state_store(p, p->i);
+	ra = emit_page_check(p, h, g, desc);
+
+	cat_end(p, cat);
+	return ra;
+}
+
 static void note_site(struct place *p, u32 desc)
 {
 	if (p->nsites == MAX_SITES) {
@@ -272,7 +299,10 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 			if (p->busy & BIT(RDX))
 				return NULL;
 			cache_lose_rdx(p);
+			unsigned cat = cat_begin(p, XC_CHECK);
+
 			x_mov_rm(&p->a, 8, RDX, xm(RBP, CPU_OFF(addend) + 8 * k));
+			cat_end(p, cat);
 			p->ac_rdx = k;
 		}
 		take_rdx_for_op(p); /* not to be given away within this op */
@@ -310,10 +340,13 @@ static struct addend_cache *cache_add(struct place *p, const struct hir *h, cons
  */
 static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc)
 {
-	struct addend_cache *ac = cache_find(p, h);
+	/* The second access of a pair has been checked with the first. */
+	bool alone = p->vm->cfg.no_across_memory && (!p->i || h[-1].insn != h->insn);
+	struct addend_cache *ac = alone ? NULL : cache_find(p, h);
 	struct xasm *a = &p->a;
 	bool mem = opnd_is_mem(p, &h->a);
 	struct group g;
+	unsigned cat;
 	int ra;
 
 	*desc = 0;
@@ -329,6 +362,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 		return mem ? xmi(ra, RDX, 0, h->imm2 - g.lo)
 			   : xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);
 	ac = cache_add(p, h, &g);
+	cat = cat_begin(p, XC_CHECK);
 	if (mem) {
 		x_alu_rm(a, 8, XADD, RDX, xr(ra));
 		ac->hostptr = true;
@@ -338,6 +372,7 @@ static struct xop access_operand(struct place *p, const struct hir *h, u32 *desc
 	}
 	if (ac->saved)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(addend) + 8 * p->ac_rdx), RDX);
+	cat_end(p, cat);
 	if (mem)
 		return xm(RDX, h->imm2 - g.lo);
 	return xmi(opnd_rm(p, &h->a).reg, RDX, 0, h->imm2);

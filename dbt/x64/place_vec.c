@@ -291,7 +291,8 @@ static bool fcmp_swapped(const struct place *p, unsigned i)
 {
 	const struct hir *h = &p->tr->hir.op[i];
 
-	if (i + 2 >= p->tr->hir.n || h[1].op != HIR_FCMPF || p->fl_live[i + 2])
+	if (i + 2 >= p->tr->hir.n || h[1].op != HIR_FCMPF || p->fl_live[i + 2] ||
+	    p->vm->cfg.no_lazy_flags)
 		return false;
 	switch (h[2].op) {
 	case HIR_BCC:

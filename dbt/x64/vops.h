@@ -86,7 +86,8 @@ enum host_feature {
 	HOST_VBMI = 1 << 5,
 	HOST_BITALG = 1 << 6,
 	HOST_FP16 = 1 << 7,
-	HOST_AVX512_VNNI = 1 << 8
+	HOST_AVX512_VNNI = 1 << 8,
+	HOST_RDRAND = 1 << 9
 };
 /* Features of this CPU; the baseline x86-64-v3 plus AES/PCLMUL is always there. */
 bool host_has(enum host_feature f);

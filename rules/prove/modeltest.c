@@ -2,11 +2,14 @@
 /*
  * rules-modeltest CASES OUTPUT: the A64 model against qemu-user.
  * rules-modeltest --ops: the ops the model has.
- * rules-modeltest --hir [-n COUNT] [-s SEED]: the HIR model against the evaluator on numbers.
+ * rules-modeltest --branches OP [-n COUNT] [-s SEED] CASES: writes cases of a PC-relative op or
+ * branch. rules-modeltest --hir [-n COUNT] [-s SEED]: the HIR model against the evaluator on
+ * numbers and against this host's CPU.
  *
- * CASES are tests/insn case files of one instruction a case, OUTPUT what tests/insn/runner printed
- * for them under qemu-aarch64 (--full). The model's terms are built with constants for inputs and
- * simplified to numbers. Cases that fault, branch or access memory outside the window are skipped.
+ * CASES are tests/insn case files, OUTPUT what tests/insn/runner printed for them under
+ * qemu-aarch64
+ * (--full). The model's terms are built with constants for inputs and simplified to numbers. Cases
+ * that fault or access memory outside the window are skipped.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,15 +17,18 @@
 #include <string.h>
 
 #include "dbt/hir.h"
-#include "rules/prove/concrete.h"
+#include "rules/prove/modeltest.h"
 #include "rules/prove/sem.h"
 #include "tests/insn/caseio.h"
 
+#define MARK_REG 17
+#define MARK	 0xbeefu
+#define MOVZ_17	 (0xd2800000u | MARK << 5 | MARK_REG)
 #define LINE_CAP (64 + 2 * sizeof(struct result))
 
 static unsigned tested[A64_NUM_OPS], wrong[A64_NUM_OPS], skipped;
 
-static u64 value(struct sem *s, term t)
+u64 model_value(struct sem *s, term t)
 {
 	uint64_t n = 0;
 
@@ -36,6 +42,7 @@ struct a64_case {
 	struct sem s;
 	struct sstate st;
 	const struct a64_insn *in;
+	const struct insn_case *ic;
 	struct regs before;
 	u64 mem[WIN_RW * WIN_EDGE / 8];
 };
@@ -74,6 +81,36 @@ static bool window_load(const struct a64_case *c, u64 addr, unsigned n, u64 *v)
 	return true;
 }
 
+/* Address of the instruction, and what it finds there as a literal. */
+static u64 code_va(const struct a64_case *c)
+{
+	return case_slot_address(c->ic) + SLOT_FIRST;
+}
+
+static bool code_load(const struct a64_case *c, u64 addr, unsigned n, u64 *v)
+{
+	u64 off = addr - code_va(c);
+
+	*v = 0;
+	if (off >= sizeof(c->ic->words) || off + n > 4ull * c->ic->nwords)
+		return false;
+	memcpy(v, (const u8 *)c->ic->words + off, n);
+	return true;
+}
+
+/* Goes where the third word is, or reads its address or a word nearby. */
+static bool is_pcrel(unsigned op)
+{
+	const char *shape = op == A64_UNDEF ? NULL : gop_shape((int)op);
+
+	return shape && strchr(shape, 'L');
+}
+
+static bool is_indirect(unsigned op)
+{
+	return op == A64_BR || op == A64_BLR || op == A64_RET;
+}
+
 static bool build(struct a64_case *c, struct gterm *g)
 {
 	const struct a64_insn *in = c->in;
@@ -84,7 +121,10 @@ static bool build(struct a64_case *c, struct gterm *g)
 	g->rn = operand(c, F_RN, in->rn);
 	g->rm = operand(c, F_RM, in->rm);
 	g->ra = operand(c, F_RA, in->ra);
-	g->imm = bv_num(s, (u64)in->imm, 64);
+	/* Labels are offsets from the page's start; ADRP is relative to the page already. */
+	g->imm = bv_num(
+		s, (u64)in->imm + (is_pcrel(in->op) && in->op != A64_ADRP ? code_va(c) % PAGE : 0),
+		64);
 	g->immr = bv_num(s, in->immr, 64);
 	g->imms = bv_num(s, in->imms, 64);
 	g->amount = bv_num(s, in->amount, 64);
@@ -111,9 +151,10 @@ static bool bind_loads(struct a64_case *c, Z3_ast *from, Z3_ast *to, unsigned *n
 	*n = 0;
 	for (int i = 0; i < c->st.naccess; i++) {
 		const struct access_rec *a = &c->st.access[i];
-		u64 addr = value(&c->s, a->addr), v;
+		u64 addr = model_value(&c->s, a->addr), v;
 
-		if (!window_load(c, addr, 1u << a->size, &v))
+		if (!window_load(c, addr, 1u << a->size, &v) &&
+		    (a->store || !code_load(c, addr, 1u << a->size, &v)))
 			return false;
 		if (a->store)
 			continue;
@@ -131,8 +172,8 @@ static void apply_stores(struct a64_case *c, u8 *mem)
 
 		if (!a->store)
 			continue;
-		addr = value(&c->s, a->addr);
-		v = value(&c->s, a->data);
+		addr = model_value(&c->s, a->addr);
+		v = model_value(&c->s, a->data);
 		for (unsigned k = 0; k < 1u << a->size; k++)
 			for (unsigned e = 0; e < WIN_RW; e++) {
 				u64 at = addr + k - WIN_BASE - win_edge_offset(e);
@@ -141,6 +182,26 @@ static void apply_stores(struct a64_case *c, u8 *mem)
 					mem[e * WIN_EDGE + at] = (u8)(v >> 8 * k);
 			}
 	}
+}
+
+/* Does the instruction behind it run, which marks a register? */
+static bool marked(struct a64_case *c)
+{
+	struct sem *s = &c->s;
+	u64 to = 0;
+
+	switch (c->st.exit) {
+	case EX_FALL: return true;
+	case EX_JUMP:
+	case EX_CALL: to = model_value(s, c->st.target) + model_value(s, s->page_va); break;
+	default: to = model_value(s, c->st.target); break;
+	}
+	if (c->st.exit == EX_JUMP &&
+	    Z3_get_bool_value(s->z, Z3_simplify(s->z, c->st.taken)) != Z3_L_TRUE)
+		return true;
+	if (to != code_va(c) + 8)
+		report(c->in, "target", to, code_va(c) + 8);
+	return false;
 }
 
 static void compare(struct a64_case *c, const struct result *res)
@@ -163,13 +224,15 @@ static void compare(struct a64_case *c, const struct result *res)
 		snprintf(name, sizeof(name), r == 31 ? "sp" : "x%u", r);
 		for (int i = 0; i < s->nregs; i++)
 			if (!strcmp(s->reg[i].name, name))
-				got = value(s,
-					    Z3_substitute(s->z, st_read(&c->st, i), n, from, to));
+				got = model_value(
+					s, Z3_substitute(s->z, st_read(&c->st, i), n, from, to));
+		if (r == MARK_REG && c->ic->nwords > 1)
+			got = marked(c) ? MARK : got;
 		if (got != want && wrong[c->in->op] == before)
 			report(c->in, name, got, want);
 	}
-	nzcv = (unsigned)(value(s, c->st.n) << 3 | value(s, c->st.z) << 2 | value(s, c->st.c) << 1 |
-			  value(s, c->st.v));
+	nzcv = (unsigned)(model_value(s, c->st.n) << 3 | model_value(s, c->st.z) << 2 |
+			  model_value(s, c->st.c) << 1 | model_value(s, c->st.v));
 	if (nzcv != res->r.nzcv >> 28 && wrong[c->in->op] == before)
 		report(c->in, "nzcv", nzcv, res->r.nzcv >> 28);
 	apply_stores(c, (u8 *)c->mem);
@@ -179,10 +242,7 @@ static void compare(struct a64_case *c, const struct result *res)
 
 static bool modelled(const struct a64_insn *in)
 {
-	const char *shape = in->op == A64_UNDEF ? NULL : gop_shape(in->op);
-
-	return shape && !strchr(shape, 'L') && in->op != A64_BR && in->op != A64_BLR &&
-	       in->op != A64_RET;
+	return in->op != A64_UNDEF && gop_shape(in->op);
 }
 
 static void one_case(const struct insn_case *ic, const struct result *res)
@@ -194,7 +254,9 @@ static void one_case(const struct insn_case *ic, const struct result *res)
 	struct gterm g;
 
 	a64_decode(ic->words[0], &in);
-	if (ic->nwords != 1 || res->r.sig || !modelled(&in)) {
+	/* Alone, or followed by what shows whether it branched. */
+	if (ic->nwords != (is_pcrel(in.op) || is_indirect(in.op) ? 3 : 1) || res->r.sig ||
+	    !modelled(&in)) {
 		skipped++;
 		return;
 	}
@@ -203,12 +265,15 @@ static void one_case(const struct insn_case *ic, const struct result *res)
 	Z3_del_config(cfg);
 	memset(&c, 0, sizeof(c));
 	c.in = &in;
+	c.ic = ic;
 	case_state(ic, &c.before, c.mem);
 	sem_init(&c.s, z);
 	c.s.n0 = bv_num(&c.s, c.before.nzcv >> 31 & 1, 1);
 	c.s.z0 = bv_num(&c.s, c.before.nzcv >> 30 & 1, 1);
 	c.s.c0 = bv_num(&c.s, c.before.nzcv >> 29 & 1, 1);
 	c.s.v0 = bv_num(&c.s, c.before.nzcv >> 28 & 1, 1);
+	c.s.page_va = bv_num(&c.s, code_va(&c) & ~(PAGE - 1ull), 64);
+	c.s.ret_addr = bv_num(&c.s, code_va(&c) + 4, 64);
 	build(&c, &g);
 	st_init(&c.st, &c.s);
 	if (sem_a64(&c.st, &g)) {
@@ -263,150 +328,64 @@ static int run_a64(const char *cases, const char *output)
 	return bad || !total;
 }
 
-/* ---- HIR ---- */
+/* ---- cases of branches ---- */
 
-static unsigned htested[HIR_NUM_OPS];
-
-static struct hir random_op(u64 *seed)
+/* Word of `op` with random operands that leads to the third word, or to nothing. */
+static u32 branch_word(int op, u64 *seed, struct insn_case *c)
 {
-	struct hir h = {0};
-	const char *shape;
+	u32 r = (u32)conc_random(seed), rt = r % 17, w;
 
-	do
-		h.op = (u8)(conc_random(seed) % HIR_NUM_OPS);
-	while (!(shape = hop_shape(h.op)) || h.op == HIR_PCADDR);
-	h.w = conc_random(seed) & 1 ? 8 : 4;
-	if (h.op == HIR_UMULH || h.op == HIR_SMULH || h.op == HIR_BSWAP32)
-		h.w = 8;
-	h.d = hd((unsigned)(conc_random(seed) % 4));
-	h.a = hx((unsigned)(conc_random(seed) % 4));
-	if (strchr(shape, 'b') && h.op != HIR_LEA)
-		h.b = conc_random(seed) & 1 ? hx((unsigned)(conc_random(seed) % 4))
-					    : himm((s32)conc_operand(seed));
-	if (h.op == HIR_LEA)
-		h.b = hx((unsigned)(conc_random(seed) % 4));
-	if (strchr(shape, 'c'))
-		h.c = himm((s64)(conc_random(seed) % (h.op == HIR_LEA ? 4
-						      : h.op == HIR_CCMP || h.op == HIR_CCMN
-							      ? 16
-							      : h.w * 8u)));
-	h.setf = hop_may_setf(h.op) && conc_random(seed) & 1;
-	if (h.op == HIR_CCMP || h.op == HIR_CCMN)
-		h.setf = 1;
-	h.cc = (u8)(conc_random(seed) % 14);
-	h.imm2 = h.op == HIR_LEA || hop_is_mem(h.op) ? (s32)(conc_random(seed) % 512) - 256 : 0;
-	if (hop_is_mem(h.op)) {
-		h.size = (u8)(conc_random(seed) % 4);
-		h.w = h.size == 3 ? 8 : h.w;
-		h.sx = h.op == HIR_LD && h.size < 3 && conc_random(seed) & 1;
+	switch (op) {
+	case A64_B: return 0x14000002;
+	case A64_BL: return 0x94000002;
+	case A64_B_cond: return 0x54000040 | (r & 15);
+	case A64_CBZ:
+	case A64_CBNZ: w = (op == A64_CBZ ? 0x34000040u : 0x35000040u) | (r & 1u << 31); break;
+	case A64_TBZ:
+	case A64_TBNZ: w = (op == A64_TBZ ? 0x36000040u : 0x37000040u) | (r & 0x80f80000); break;
+	case A64_ADR: return 0x10000000 | (r & 0x60ffffe0) | rt;
+	case A64_ADRP: return 0x90000000 | (r & 0x60ffffe0) | rt;
+	case A64_LDR_lit: return 0x18000020 | (r >> 24) % 3 << 30 | rt;
+	case A64_BR: w = 0xd61f0000; break;
+	case A64_BLR: w = 0xd63f0000; break;
+	case A64_RET: w = 0xd65f0000; break;
+	default: return 0;
 	}
-	if (hop_is_control(h.op)) {
-		h.b = strchr(shape, 'b') ? hx((unsigned)(conc_random(seed) % 4)) : hnone();
-		if (h.op != HIR_BR && h.op != HIR_BLR && h.op != HIR_RET)
-			h.a = himm((s64)(conc_random(seed) % 1024) * 4);
+	if (is_indirect((unsigned)op)) {
+		c->nfix = 1;
+		c->fix[0] = (struct fix){.reg = (u8)rt, .kind = FIX_CODE, .off = SLOT_FIRST + 8};
+		return w | rt << 5;
 	}
-	return h;
+	if (r & 0x100) { /* zero now and then */
+		c->nfix = 1;
+		c->fix[0] = (struct fix){.reg = (u8)rt, .kind = FIX_VALUE, .off = 0};
+	}
+	return w | rt;
 }
 
-static struct hterm_opnd hir_operand(struct sem *s, const struct hir_opnd *o,
-				     const struct conc_state *st)
+/* Returns 1 when the op is none of these: insn-gen draws cases of it. */
+static int write_branches(const char *op_name, const char *path, unsigned count, u64 seed)
 {
-	struct hterm_opnd t = {0};
-	char name[16];
+	struct insn_case *c = calloc(count, sizeof(*c));
+	int op = 1, err;
 
-	if (o->kind == H_X) {
-		snprintf(name, sizeof(name), "x%u", o->reg);
-		t.kind = HT_REG;
-		t.reg = sem_reg(s, name, bv_num(s, o->reg, 5), RC_ZR);
-		s->init[t.reg] = bv_num(s, st->x[o->reg], 64);
-	} else if (o->kind == H_IMM) {
-		t.kind = HT_VALUE;
-		t.val = bv_num(s, (u64)o->imm, 64);
+	while (op < A64_NUM_OPS && strcmp(gop_name(op), op_name))
+		op++;
+	if (!c || op == A64_NUM_OPS || !(is_pcrel((unsigned)op) || is_indirect((unsigned)op))) {
+		free(c);
+		return 1;
 	}
-	return t;
-}
-
-static bool same_state(struct sem *s, struct sstate *m, const struct conc_state *c)
-{
-	if (value(s, m->n) != c->n || value(s, m->z) != c->z || value(s, m->c) != c->c ||
-	    value(s, m->v) != c->v)
-		return false;
-	if (m->naccess != c->naccess)
-		return false;
-	for (int i = 0; i < m->naccess; i++)
-		if (value(s, m->access[i].addr) != c->access[i].addr ||
-		    (m->access[i].store && value(s, m->access[i].data) != c->access[i].data))
-			return false;
-	for (int i = 0; i < s->nregs; i++) {
-		term v = st_read(m, i);
-		Z3_ast to;
-
-		if (m->nloads) {
-			to = bv_num(s, conc_load_value(c->access[0].addr, c->access[0].size, 0),
-				    8u << c->access[0].size);
-			v = Z3_substitute(s->z, v, 1, &s->load[0], &to);
-		}
-		if (s->reg[i].name[1] != '3' && /* x30: the model has the return address symbolic */
-		    value(s, v) != c->x[atoi(s->reg[i].name + 1)])
-			return false;
+	for (unsigned i = 0; i < count; i++) {
+		c[i].seed = conc_random(&seed);
+		c[i].slot = (u16)(i % CASE_SLOTS);
+		c[i].nwords = 3;
+		c[i].words[0] = branch_word(op, &seed, &c[i]);
+		c[i].words[1] = MOVZ_17;
+		c[i].words[2] = 0xd503201f; /* nop */
 	}
-	if (m->exit == EX_FALL ||
-	    (m->exit == EX_JUMP &&
-	     Z3_get_bool_value(s->z, Z3_simplify(s->z, m->taken)) != Z3_L_TRUE))
-		return !c->exit;
-	return c->exit && value(s, m->target) == c->target;
-}
-
-static bool one_op(u64 *seed)
-{
-	static struct sem s;
-	struct sstate m;
-	struct conc_state c;
-	struct hir h = random_op(seed);
-	struct hterm t = {.op = h.op, .w = h.w, .setf = h.setf, .size = h.size, .sx = h.sx};
-	Z3_config cfg = Z3_mk_config();
-	Z3_context z = Z3_mk_context(cfg);
-	char text[256];
-	bool ok;
-
-	Z3_del_config(cfg);
-	sem_init(&s, z);
-	conc_state_random(&c, seed);
-	s.n0 = bv_num(&s, c.n, 1);
-	s.z0 = bv_num(&s, c.z, 1);
-	s.c0 = bv_num(&s, c.c, 1);
-	s.v0 = bv_num(&s, c.v, 1);
-	t.d = hir_operand(&s, &h.d, &c);
-	t.a = hir_operand(&s, &h.a, &c);
-	t.b = hir_operand(&s, &h.b, &c);
-	t.c = hir_operand(&s, &h.c, &c);
-	t.disp = h.imm2 ? bv_num(&s, (u64)(s64)h.imm2, 64) : NULL;
-	t.cc = bv_num(&s, h.cc, 4);
-	st_init(&m, &s);
-	ok = !sem_hir(&m, &t) && !conc_exec(&c, &h) && same_state(&s, &m, &c);
-	htested[h.op]++;
-	if (!ok) {
-		hir_dump(&h, text, sizeof(text));
-		printf("differs: %s\n", text);
-	}
-	Z3_del_context(z);
-	return ok;
-}
-
-static int run_hir(unsigned count, u64 seed)
-{
-	unsigned bad = 0, ops = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		bad += !one_op(&seed);
-	for (int i = 0; i < HIR_NUM_OPS; i++) {
-		ops += htested[i] > 0;
-		if (hop_shape(i) && !htested[i] && i != HIR_PCADDR)
-			printf("  no case of %s\n", hop_name(i));
-	}
-	printf("HIR model: %u operations of %u ops agree with the evaluator, %u differ\n",
-	       count - bad, ops, bad);
-	return bad != 0;
+	err = cases_write(path, c, count, true);
+	free(c);
+	return err ? 2 : 0;
 }
 
 int main(int argc, char **argv)
@@ -414,6 +393,13 @@ int main(int argc, char **argv)
 	unsigned count = 20000;
 	u64 seed = 1;
 
+	for (int i = 2; i + 1 < argc; i++)
+		if (!strcmp(argv[i], "-n"))
+			count = (unsigned)atoi(argv[i + 1]);
+		else if (!strcmp(argv[i], "-s"))
+			seed = strtoull(argv[i + 1], NULL, 0);
+	if (argc > 3 && !strcmp(argv[1], "--branches"))
+		return write_branches(argv[2], argv[argc - 1], count, seed);
 	if (argc > 1 && !strcmp(argv[1], "--ops")) {
 		for (int i = 1; i < A64_NUM_OPS; i++) {
 			struct a64_insn in = {.op = (u16)i};
@@ -423,17 +409,12 @@ int main(int argc, char **argv)
 		}
 		return 0;
 	}
-	if (argc > 1 && !strcmp(argv[1], "--hir")) {
-		for (int i = 2; i + 1 < argc; i += 2)
-			if (!strcmp(argv[i], "-n"))
-				count = (unsigned)atoi(argv[i + 1]);
-			else if (!strcmp(argv[i], "-s"))
-				seed = strtoull(argv[i + 1], NULL, 0);
-		return run_hir(count, seed);
-	}
+	if (argc > 1 && !strcmp(argv[1], "--hir"))
+		return modeltest_hir(count, seed);
 	if (argc != 3) {
-		fprintf(stderr, "usage: rules-modeltest CASES OUTPUT | --ops | --hir [-n COUNT] "
-				"[-s SEED]\n");
+		fprintf(stderr,
+			"usage: rules-modeltest CASES OUTPUT | --ops | --hir [-n COUNT] [-s "
+			"SEED] | --branches OP [-n COUNT] [-s SEED] CASES\n");
 		return 2;
 	}
 	return run_a64(argv[1], argv[2]);

@@ -88,8 +88,19 @@ extern u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);
 extern void (*irq_hook)(unsigned intid);
 u64 el0_call(u64 (*fn)(u64), u64 arg, u64 sp);
 
-/* ---- interrupts: GICv3 ---- */
-void gic_init_cpu(void); /* on each CPU: SGIs and PPIs on, interrupts unmasked */
+/* ---- interrupts ---- */
+#define GICD 0x08000000ull
+#define GICC 0x08010000ull /* version 2 */
+static inline volatile u32 *gic_reg(u64 frame, u64 off)
+{
+	return (volatile u32 *)(frame + off);
+}
+static inline u64 gic_redist(unsigned cpu) /* version 3 */
+{
+	return 0x080a0000ull + cpu * 0x20000ull;
+}
+unsigned gic_version(void);
+void gic_init_cpu(void); /* on each CPU: SGIs on, interrupts unmasked */
 void gic_send_sgi(unsigned intid, u64 target_mpidr);
 #endif
 #endif

@@ -4,8 +4,6 @@
 #include <stdarg.h>
 
 #define UART 0x09000000ull
-#define GICD 0x08000000ull
-#define GICR 0x080a0000ull
 
 u8 stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
 unsigned n_cpus = 1;
@@ -305,49 +303,71 @@ void on_bad(void)
 	system_off();
 }
 
-/* ---- GICv3 ---- */
+/* ---- interrupts ---- */
 
-static volatile u32 *reg(u64 base, u64 off)
+unsigned gic_version(void)
 {
-	return (volatile u32 *)(base + off);
+	return mrs(id_aa64pfr0_el1) >> 24 & 15 ? 3 : 2; /* has the system registers */
+}
+
+static void redist_init(void)
+{
+	u64 rd = gic_redist(this_cpu());
+
+	*gic_reg(rd, 0x14) = 0; /* GICR_WAKER */
+	while (*gic_reg(rd, 0x14) & 4)
+		;
+	*gic_reg(rd, 0x10080) = ~0u; /* group 1 */
+	for (unsigned i = 0; i < 32; i += 4)
+		*gic_reg(rd, 0x10400 + i) = 0x80808080;
+	*gic_reg(rd, 0x10100) = 0xffff; /* SGIs */
 }
 
 void gic_init_cpu(void)
 {
-	u64 rd = GICR + this_cpu() * 0x20000ull;
-
-	if (!this_cpu())
-		*reg(GICD, 0) = 0x12; /* affinity routing, group 1 */
-	*reg(rd, 0x14) = 0;
-	while (*reg(rd, 0x14) & 4)
-		;
-	*reg(rd, 0x10080) = ~0u; /* group 1 */
-	for (unsigned i = 0; i < 32; i += 4)
-		*reg(rd, 0x10400 + i) = 0x80808080;
-	*reg(rd, 0x10100) = 0xffff; /* SGIs */
-	msr(S3_0_C12_C12_5, 7);	    /* ICC_SRE */
-	isb();
-	msr(S3_0_C4_C6_0, 0xf0); /* ICC_PMR */
-	msr(S3_0_C12_C12_7, 1);	 /* ICC_IGRPEN1 */
-	isb();
+	if (gic_version() == 3) {
+		if (!this_cpu())
+			*gic_reg(GICD, 0) = 0x12; /* affinity routing, group 1 */
+		redist_init();
+		msr(S3_0_C12_C12_5, 7); /* ICC_SRE */
+		isb();
+		msr(S3_0_C4_C6_0, 0xf0); /* ICC_PMR */
+		msr(S3_0_C12_C12_7, 1);	 /* ICC_IGRPEN1 */
+		isb();
+	} else {
+		if (!this_cpu())
+			*gic_reg(GICD, 0) = 1;
+		for (unsigned i = 0; i < 32; i += 4)
+			*gic_reg(GICD, 0x400 + i) = 0x80808080;
+		*gic_reg(GICC, 4) = 0xf0;
+		*gic_reg(GICC, 0) = 1;
+	}
 	asm volatile("msr daifclr, #2");
 }
 
 void gic_send_sgi(unsigned intid, u64 mpidr)
 {
 	dsb();
+	if (gic_version() == 2) {
+		*gic_reg(GICD, 0xf00) = 1u << (16 + (mpidr & 7)) | intid;
+		return;
+	}
 	msr(S3_0_C12_C11_5, (u64)intid << 24 | (mpidr >> 8 & 0xff) << 16 | 1ull << (mpidr & 15));
 	isb();
 }
 
 void on_irq(void)
 {
-	unsigned intid = (unsigned)mrs(S3_0_C12_C12_0); /* ICC_IAR1 */
+	bool v3 = gic_version() == 3;
+	u32 iar = v3 ? (u32)mrs(S3_0_C12_C12_0) : *gic_reg(GICC, 0xc); /* ICC_IAR1, GICC_IAR */
 
-	if (intid >= 1020)
+	if ((iar & 0x3ff) >= 1020)
 		return;
 	if (irq_hook)
-		irq_hook(intid);
-	msr(S3_0_C12_C12_1, intid); /* ICC_EOIR1 */
+		irq_hook(iar & 0x3ff);
+	if (v3)
+		msr(S3_0_C12_C12_1, iar); /* ICC_EOIR1 */
+	else
+		*gic_reg(GICC, 0x10) = iar;
 	isb();
 }

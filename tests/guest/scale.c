@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Throughput of n CPUs on independent work against one: arithmetic, memory, calls. The best of several
- * turns, since the host may have other work; a measurement, not a test (result is always ok).
+ * Throughput of n CPUs on independent work against one: arithmetic, memory, calls. The best of
+ * several turns, since the host may have other work; a measurement, not a test (result is always
+ * ok).
  */
 #include "tests/guest/guest.h"
 
@@ -45,11 +46,43 @@ static void calls(void *arg)
 	sink[this_cpu()][0] = v;
 }
 
+/* Code that was never run before: what translating costs, when one CPU does it and when all do. */
+#define FN_WORDS  16
+#define CODE_SIZE (64 * PAGE)
+static u32 code[4][CODE_SIZE / 4] __attribute__((aligned(4096)));
+
+static void write_code(void *arg)
+{
+	u32 *p = code[this_cpu() % 4];
+
+	for (u32 i = 0; i < CODE_SIZE / 4; i++)
+		p[i] = i % FN_WORDS == FN_WORDS - 1 ? 0xd65f03c0u      /* ret */
+		       : i % 3 == 0		    ? 0x8b010000u      /* add x0, x0, x1 */
+		       : i % 3 == 1		    ? 0xca400c00u      /* eor x0, x0, x0, lsr #3 */
+						    : 0xd1000400u | (i & 0xfff) << 10; /* sub */
+}
+
+static void translate(void *arg)
+{
+	u32 *p = code[this_cpu() % 4];
+	u64 v = 0;
+
+	for (u64 a = (u64)p; a < (u64)p + CODE_SIZE; a += 64)
+		asm volatile("ic ivau, %0" ::"r"(a) : "memory");
+	dsb();
+	isb();
+	for (u32 i = 0; i < CODE_SIZE / 4; i += FN_WORDS)
+		v = ((u64(*)(u64, u64))(u64)&p[i])(v, i);
+	sink[this_cpu()][0] = v;
+}
+
+static u64 turns;
+
 static u64 best(unsigned n, void (*fn)(void *))
 {
 	u64 min = ~0ull;
 
-	for (unsigned k = 0; k < 15; k++) {
+	for (u64 k = 0; k < turns; k++) {
 		u64 t = now();
 
 		cpus_run(n, fn, NULL);
@@ -65,9 +98,22 @@ int main(void)
 	static const struct {
 		const char *name;
 		void (*fn)(void *);
-	} work[] = {{"arithmetic", compute}, {"memory", walk}, {"calls", calls}};
+	} work[] = {{"arithmetic", compute},
+		    {"memory", walk},
+		    {"calls", calls},
+		    {"translation", translate}};
+	u64 only = boot_arg("work=", ARRAY_SIZE(work));
 
 	cpus_start();
+	cpus_run(n_cpus, write_code, NULL);
+	turns = boot_arg("turns=", 15);
+	if (only < ARRAY_SIZE(work)) {
+		u64 n = boot_arg("on=", 1);
+
+		result(true, "%s on %u CPUs: %u us", work[only].name, n,
+		       best((unsigned)n, work[only].fn) / 1000);
+		finish();
+	}
 	for (unsigned k = 0; k < ARRAY_SIZE(work); k++) {
 		u64 one = best(1, work[k].fn), all = best(n_cpus, work[k].fn);
 

@@ -235,6 +235,83 @@ static void test_sgi(void)
 	irq_hook = NULL;
 }
 
+#define STORM 3000
+static u32 storm_got[MAX_CPUS];
+
+static void on_storm(unsigned intid)
+{
+	__atomic_fetch_add(&storm_got[this_cpu()], 1, __ATOMIC_RELEASE);
+}
+
+/* CPU 0 interrupts all others and waits for each to have noticed; they sleep in between. */
+static void storm(void *arg)
+{
+	unsigned me = this_cpu();
+
+	gic_init_cpu();
+	rendezvous(n_cpus);
+	for (u32 i = 1; i <= STORM; i++) {
+		if (!me) {
+			for (unsigned k = 1; k < n_cpus; k++)
+				gic_send_sgi(9, mpidr_of(k));
+			for (unsigned k = 1; k < n_cpus; k++)
+				while (load_acquire(&storm_got[k]) < i)
+					relax();
+			continue;
+		}
+		for (;;) {
+			asm volatile("msr daifset, #2");
+			if (load_acquire(&storm_got[me]) >= i)
+				break;
+			asm volatile("wfi");
+			asm volatile("msr daifclr, #2");
+			isb();
+		}
+		asm volatile("msr daifclr, #2");
+	}
+	asm volatile("msr daifset, #2");
+}
+
+static void test_storm(void)
+{
+	bool ok = true;
+
+	memset(storm_got, 0, sizeof(storm_got));
+	irq_hook = on_storm;
+	cpus_run(n_cpus, storm, NULL);
+	for (unsigned i = 1; i < n_cpus; i++)
+		ok &= storm_got[i] == STORM;
+	irq_hook = NULL;
+	result(ok, "%u SGIs to all others, each noticed before the next", (u64)STORM);
+}
+
+static u32 wfe_flag, wfe_seen;
+
+static void wfe_wait(void *arg)
+{
+	rendezvous(n_cpus);
+	for (u32 i = 1; i <= 200; i++) {
+		if (!this_cpu()) {
+			store_release(&wfe_flag, i);
+			asm volatile("dsb ish; sev" ::: "memory");
+			while (load_acquire(&wfe_seen) < i * (n_cpus - 1))
+				asm volatile("wfe" ::: "memory");
+			continue;
+		}
+		while (load_acquire(&wfe_flag) < i)
+			asm volatile("wfe" ::: "memory");
+		__atomic_fetch_add(&wfe_seen, 1, __ATOMIC_RELEASE);
+		asm volatile("dsb ish; sev" ::: "memory");
+	}
+}
+
+static void test_wfe(void)
+{
+	wfe_flag = wfe_seen = 0;
+	cpus_run(n_cpus, wfe_wait, NULL);
+	result(wfe_seen == 200 * (n_cpus - 1), "WFE and SEV between CPUs");
+}
+
 /* ---- mappings taken away ---- */
 
 static u8 pages[4][PAGE] __attribute__((aligned(PAGE)));
@@ -624,6 +701,8 @@ int main(void)
 	test_atomics();
 	test_sgi();
 	if (n_cpus > 1) {
+		test_storm();
+		test_wfe();
 		test_remap();
 		test_smc();
 		test_landing();

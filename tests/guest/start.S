@@ -142,7 +142,7 @@ el0_back:
 	.text
 	.balign	2048
 vectors:
-	vector	bad
+	vector	sync_el1	/* SPSel = 0: only what tests SP_EL0's alignment */
 	vector	bad
 	vector	bad
 	vector	bad

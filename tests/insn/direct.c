@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * insn-direct [--rules none|base|learned] CASES: the runner's job done on the engine's own
- * interface, without a guest kernel. A page table of our making maps the window and the code for
- * EL0; every exception vector is an HVC, so that each case ends in an exit whose ESR is then read
- * the way Linux reads it. Output as runner.c's.
+ * insn-direct [--rules none|base|learned] [--off SWITCH]... CASES: the runner's job done on the
+ * engine's own interface, without a guest kernel. A page table of our making maps the window and
+ * the code for EL0; every exception vector is an HVC, so that each case ends in an exit whose ESR
+ * is then read the way Linux reads it. Output as runner.c's.
  *
  * Cases run in a child process: if the engine dies, the case in hand gets signal 0x100 + n and a
  * new child goes on behind it. A case that does not end is kicked and counts as SIGALRM.
@@ -51,6 +51,7 @@ static uint8_t *ram;
 static struct dbt_vm *vm;
 static struct dbt_vcpu *vcpu;
 static enum dbt_rules_mode rules = DBT_RULES_LEARNED;
+static struct dbt_config switches; /* the ablation switches only */
 
 /* ---- the machine ---- */
 
@@ -133,14 +134,15 @@ static int no_sysreg_write(void *o, unsigned cpu, u32 id, u64 val)
 
 static int machine_init(void)
 {
-	struct dbt_config cfg = {.ops = {.mmio_read = no_mmio_read,
-					 .mmio_write = no_mmio_write,
-					 .sysreg_read = no_sysreg_read,
-					 .sysreg_write = no_sysreg_write},
-				 .max_vcpus = 1,
-				 .rules = rules};
+	struct dbt_config cfg = switches;
 	const char *err = NULL;
 
+	cfg.ops = (struct dbt_ops){.mmio_read = no_mmio_read,
+				   .mmio_write = no_mmio_write,
+				   .sysreg_read = no_sysreg_read,
+				   .sysreg_write = no_sysreg_write};
+	cfg.max_vcpus = 1;
+	cfg.rules = rules;
 	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ram == MAP_FAILED || dbt_vm_create(&cfg, &vm, &err) ||
 	    dbt_vm_set_memory(vm, GPA(RAM_BASE), RAM_SIZE, ram) || dbt_vcpu_create(vm, 0, &vcpu)) {
@@ -359,22 +361,50 @@ static void *shared_alloc(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* An optimisation by its name under dbt. in the configuration. */
+static bool switch_off(const char *name)
+{
+	const struct {
+		const char *name;
+		bool *off;
+	} all[] = {
+		{"hoist", &switches.no_hoist},
+		{"chain", &switches.no_chain},
+		{"call_ret", &switches.no_call_ret},
+		{"flag_liveness", &switches.no_flag_liveness},
+		{"lazy_flags", &switches.no_lazy_flags},
+		{"across_blocks", &switches.no_across_blocks},
+		{"across_memory", &switches.no_across_memory},
+		{"interrupt_checks", &switches.poll_always},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (!strcmp(all[i].name, name))
+			return *all[i].off = true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option opts[] = {{"rules", 1, 0, 'r'}, {0}};
+	static const struct option opts[] = {{"rules", 1, 0, 'r'}, {"off", 1, 0, 'o'}, {0}};
 	struct case_header h;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (o != 'r')
+		if (o == 'o' && switch_off(optarg))
+			continue;
+		if (o != 'r') {
+			fprintf(stderr, "insn-direct: no such option or optimisation\n");
 			return 2;
+		}
 		rules = !strcmp(optarg, "none")	  ? DBT_RULES_NONE
 			: !strcmp(optarg, "base") ? DBT_RULES_BASE
 						  : DBT_RULES_LEARNED;
 	}
 	FILE *f = optind < argc ? fopen(argv[optind], "rb") : NULL;
 	if (!f || fread(&h, sizeof(h), 1, f) != 1) {
-		fprintf(stderr, "usage: insn-direct [--rules none|base|learned] CASES\n");
+		fprintf(stderr,
+			"usage: insn-direct [--rules none|base|learned] [--off SWITCH]... CASES\n");
 		return 2;
 	}
 	fclose(f);

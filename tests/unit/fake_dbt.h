@@ -169,6 +169,10 @@ void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st)
 	memset(st, 0, sizeof(*st));
 }
 
+void dbt_vm_dump_profile(struct dbt_vm *vm, FILE *f)
+{
+}
+
 void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f)
 {
 	fprintf(f, "    \"rules\": {}");

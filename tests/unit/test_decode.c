@@ -99,8 +99,6 @@ static bool other_extension(u32 w, const char *text)
 		"tcancel",
 		"dcps",
 		"drps",
-		/* crypto not offered */ "sm3",
-		"sm4",
 		/* DSB nXS, op0 = 0 system space */ "dsb",
 		"msr tco",
 		"msr allint",

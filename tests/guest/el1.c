@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions of one CPU at EL1 and EL0: ESR, FAR and state after faults of every access form,
+ * alignment, undefined instructions, branch target identification, device accesses of every form,
+ * debug exceptions.
+ */
+#include "tests/guest/guest.h"
+
+enum {
+	EC_UNDEF = 0x00,
+	EC_BTI = 0x0d,
+	EC_ILLEGAL = 0x0e,
+	EC_SYSREG = 0x18,
+	EC_IABT_EL0 = 0x20,
+	EC_IABT = 0x21,
+	EC_PC = 0x22,
+	EC_DABT_EL0 = 0x24,
+	EC_DABT = 0x25,
+	EC_SP = 0x26,
+	EC_BREAK = 0x31,
+	EC_STEP = 0x33,
+	EC_WATCH = 0x35,
+	EC_BRK = 0x3c,
+};
+#define WNR    (1u << 6)
+#define CM     (1u << 8)
+#define TRANS  7u
+#define ACCESS 0xbu
+#define PERM   0xfu
+#define ALIGN  0x21u
+#define RET    0xd65f03c0u
+#define NOP    0xd503201fu
+
+static struct {
+	unsigned n; /* exceptions since it was cleared */
+	u64 esr, far, elr, spsr;
+	u64 resume; /* where to go on; 0: behind the instruction */
+} last;
+
+static u64 hook(u64 *regs, u64 elr, u64 esr, u64 far)
+{
+	last.n++;
+	last.esr = esr;
+	last.far = far;
+	last.elr = elr;
+	last.spsr = mrs(spsr_el1);
+	regs[22] &= ~(1ull << 20 | 3 << 10); /* IL, BTYPE: what comes next is innocent */
+	if (last.n > 100)
+		return 0;
+	return last.resume ? last.resume : elr + 4;
+}
+
+static unsigned ec(void)
+{
+	return last.n ? (unsigned)(last.esr >> 26) & 63 : ~0u;
+}
+
+static u32 iss(void)
+{
+	return (u32)last.esr & 0x1ffffff;
+}
+
+/* ---- running words ---- */
+
+static u32 code[2048] __attribute__((aligned(8192)));
+static u64 x[16];
+void run_regs(u64 *regs, const u32 *at);
+asm(".text\n"
+    "run_regs:\n"
+    "	stp	x29, x30, [sp, #-32]!\n"
+    "	stp	x19, x20, [sp, #16]\n"
+    "	mov	x19, x0\n"
+    "	mov	x20, x1\n"
+    "	ldp	x0, x1, [x19]\n"
+    "	ldp	x2, x3, [x19, #16]\n"
+    "	ldp	x4, x5, [x19, #32]\n"
+    "	ldp	x6, x7, [x19, #48]\n"
+    "	ldp	x8, x9, [x19, #64]\n"
+    "	blr	x20\n"
+    "	stp	x0, x1, [x19]\n"
+    "	stp	x2, x3, [x19, #16]\n"
+    "	stp	x4, x5, [x19, #32]\n"
+    "	stp	x6, x7, [x19, #48]\n"
+    "	stp	x8, x9, [x19, #64]\n"
+    "	ldp	x19, x20, [sp, #16]\n"
+    "	ldp	x29, x30, [sp], #32\n"
+    "	ret\n");
+
+static void code_sync(const void *p, size_t n)
+{
+	for (size_t i = 0; i < n; i += 4)
+		asm volatile("dc cvau, %0; ic ivau, %0" ::"r"((u64)p + i) : "memory");
+	asm volatile("dsb ish; isb" ::: "memory");
+}
+
+/* The words, then RET, at byte offset `off` of the code area; regs x0-x9 from and to x[]. */
+static void run_at(unsigned off, const u32 *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		code[off / 4 + i] = w[i];
+	code[off / 4 + n] = RET;
+	code_sync(&code[off / 4], 4 * n + 4);
+	last.n = 0;
+	run_regs(x, &code[off / 4]);
+}
+
+static void run1(u32 w)
+{
+	run_at(0, &w, 1);
+}
+
+/* ---- faults of every access form ---- */
+
+/* Rt x0 (x2), base x1, data x4 (x5 odd pair), v0-v3. */
+static const struct form {
+	const char *name;
+	u32 word;
+	s32 off;  /* first byte from x1 */
+	u8 size;  /* bytes */
+	u8 kind;  /* 0 load, 1 store, 2 both */
+	u8 align; /* must be aligned to it */
+} forms[] = {
+	{"ldrb", 0x39400020, 0, 1, 0, 0},
+	{"ldrsh", 0x79800020, 0, 2, 0, 0},
+	{"ldr w", 0xb9400020, 0, 4, 0, 0},
+	{"ldr x", 0xf9400020, 0, 8, 0, 0},
+	{"ldr x, [x1, #8]", 0xf9400420, 8, 8, 0, 0},
+	{"ldur x, [x1, #-8]", 0xf85f8020, -8, 8, 0, 0},
+	{"ldr x, [x1], #16", 0xf8410420, 0, 8, 0, 0},
+	{"ldr x, [x1, #16]!", 0xf8410c20, 16, 8, 0, 0},
+	{"ldr x, [x1, x3]", 0xf8636820, 0, 8, 0, 0},
+	{"ldtr x", 0xf8400820, 0, 8, 0, 0},
+	{"ldp x", 0xa9400820, 0, 16, 0, 0},
+	{"ldp x, [x1], #32", 0xa8c20820, 0, 16, 0, 0},
+	{"ldp x, [x1, #32]!", 0xa9c20820, 32, 16, 0, 0},
+	{"ldpsw", 0x69400820, 0, 8, 0, 0},
+	{"ldr q", 0x3dc00020, 0, 16, 0, 0},
+	{"ldp q", 0xad400420, 0, 32, 0, 0},
+	{"ldr d, [x1], #8", 0xfc408420, 0, 8, 0, 0},
+	{"ld1 {4}", 0x4c402c20, 0, 64, 0, 0},
+	{"ld4 post", 0x4cdf0c20, 0, 64, 0, 0},
+	{"ld1r", 0x4d40cc20, 0, 8, 0, 0},
+	{"ld2 lane", 0x4d608420, 0, 16, 0, 0},
+	{"ldar x", 0xc8dffc20, 0, 8, 0, 8},
+	{"ldapr x", 0xf8bfc020, 0, 8, 0, 8},
+	{"ldxr x", 0xc85f7c20, 0, 8, 0, 8},
+	{"ldxp x", 0xc87f0820, 0, 16, 0, 16},
+	{"strb", 0x39000020, 0, 1, 1, 0},
+	{"strh", 0x79000020, 0, 2, 1, 0},
+	{"str w", 0xb9000020, 0, 4, 1, 0},
+	{"str x", 0xf9000020, 0, 8, 1, 0},
+	{"str x, [x1], #16", 0xf8010420, 0, 8, 1, 0},
+	{"str x, [x1, #16]!", 0xf8010c20, 16, 8, 1, 0},
+	{"sttr x", 0xf8000820, 0, 8, 1, 0},
+	{"stp x", 0xa9000820, 0, 16, 1, 0},
+	{"stp x, [x1, #-32]!", 0xa9be0820, -32, 16, 1, 0},
+	{"str q", 0x3d800020, 0, 16, 1, 0},
+	{"st1 {4}", 0x4c002c20, 0, 64, 1, 0},
+	{"st3 post", 0x4c9f4c20, 0, 48, 1, 0},
+	{"stlr x", 0xc89ffc20, 0, 8, 1, 8},
+	{"stllr w", 0x889f7c20, 0, 4, 1, 4},
+	{"cas x", 0xc8a07c24, 0, 8, 2, 8},
+	{"casp x", 0x48247c24, 0, 16, 2, 16},
+	{"swp x", 0xf8208024, 0, 8, 2, 8},
+	{"ldadd w", 0xb8200024, 0, 4, 2, 4},
+	{"ldset x", 0xf820303f, 0, 8, 2, 8},
+	{"ldsmax h", 0x78204024, 0, 2, 2, 2},
+	{"ldumin b", 0x38207024, 0, 1, 2, 1},
+	{"dc zva", 0xd50b7421, 0, 64, 1, 0},
+};
+
+static u8 ram[4][PAGE] __attribute__((aligned(4096)));
+
+/* Pages of the upper half from 64 on: valid, then what `second` says. */
+static u64 map_two(u64 second)
+{
+	pte_set(&high_ptes[64], (u64)ram[0] | PTE_NORMAL | PTE_PAGE);
+	pte_set(&high_ptes[65], second);
+	asm volatile("tlbi vmalle1is; dsb ish; isb" ::: "memory");
+	return HIGH_BASE + 64 * PAGE;
+}
+
+static bool is_unprivileged(const struct form *f)
+{
+	return f->word == 0xf8400820 || f->word == 0xf8000820;
+}
+
+static unsigned fault_form(const struct form *f, u64 first, u32 fsc, bool read_faults, u64 far)
+{
+	bool wnr = f->kind == 1 || (f->kind == 2 && !read_faults);
+	u64 base = first - (u64)(s64)f->off;
+
+	if (f->kind == 0 && !read_faults)
+		return 0;
+	for (unsigned i = 0; i < 10; i++)
+		x[i] = 0x1111111111111111ull * i;
+	x[1] = base;
+	x[3] = 0;
+	x[4] = 0x77;
+	run1(f->word);
+	if (last.n == 1 && ec() == EC_DABT && iss() == (fsc | (wnr ? WNR : 0)) && last.far == far &&
+	    last.elr == (u64)code && x[1] == base && last.esr >> 25 & 1)
+		return 0;
+	print("# %s: n %u esr %x far %x elr %x x1 %x (wanted fsc %x wnr %u far %x)\n", f->name,
+	      (u64)last.n, last.esr, last.far, last.elr - (u64)code, x[1] - base, (u64)fsc,
+	      (u64)wnr, far);
+	return 1;
+}
+
+static void test_faults(void)
+{
+	static const struct {
+		const char *name;
+		u64 pte;
+		u32 fsc;
+		bool read_faults;
+	} kinds[] = {
+		{"not mapped", 0, TRANS, true},
+		{"access flag clear", (PTE_NORMAL & ~(1ull << 10)) | PTE_PAGE, ACCESS, true},
+		{"read-only", PTE_NORMAL | PTE_PAGE | PTE_RO, PERM, false},
+	};
+
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+		u64 second = kinds[k].pte ? kinds[k].pte | (u64)ram[1] : 0;
+		u64 base = map_two(second);
+		unsigned bad = 0, crossing = 0;
+
+		for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+			const struct form *f = &forms[i];
+			u32 fsc = kinds[k].fsc;
+
+			if (is_unprivileged(f) && !kinds[k].read_faults)
+				continue; /* EL0 may not even read */
+			bad += fault_form(f, base + PAGE + 64, fsc, kinds[k].read_faults,
+					  base + PAGE + 64);
+			/* in the middle of a register, and between two */
+			if (f->align || f->size < 2 || f->word == 0xd50b7421 || is_unprivileged(f))
+				continue;
+			crossing += fault_form(f, base + PAGE - 1, fsc, kinds[k].read_faults,
+					       base + PAGE);
+			crossing += fault_form(f, base + PAGE - f->size / 2, fsc,
+					       kinds[k].read_faults, base + PAGE);
+		}
+		result(!bad, "%s: ESR, FAR, no write-back, all access forms", kinds[k].name);
+		result(!crossing, "%s: the second page of an access", kinds[k].name);
+	}
+}
+
+static void test_alignment(void)
+{
+	u64 base = map_two((u64)ram[1] | PTE_NORMAL | PTE_PAGE);
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++)
+		if (forms[i].align > 1)
+			bad += fault_form(&forms[i], base + 64 + forms[i].align / 2, ALIGN, true,
+					  base + 64 + forms[i].align / 2);
+	result(!bad, "exclusives, atomics, acquire and release: misaligned");
+	msr(sctlr_el1, mrs(sctlr_el1) | 2);
+	isb();
+	bad = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+		const struct form *f = &forms[i];
+
+		if (f->size > 1 && !is_unprivileged(f) && f->word != 0xd50b7421 &&
+		    f->word != 0x38207024)
+			bad += fault_form(f, base + 65, ALIGN, true, base + 65);
+	}
+	msr(sctlr_el1, mrs(sctlr_el1) & ~2ull);
+	isb();
+	result(!bad, "SCTLR_EL1.A: every misaligned access");
+	map_two((u64)ram[1] | 1ull << 10 | PTE_PAGE); /* Device */
+	bad = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+		const struct form *f = &forms[i];
+
+		if (f->size > 1 && f->kind < 2 && !is_unprivileged(f) && f->word != 0xd50b7421)
+			bad += fault_form(f, base + PAGE + 65, ALIGN, true, base + PAGE + 65);
+	}
+	result(!bad, "Device memory: every misaligned access");
+}
+
+/* ---- SP and PC ---- */
+
+static u8 user_stack[PAGE] __attribute__((aligned(4096)));
+
+/* EL0's code and data: everything of the RAM is EL1's, so a page of each is mapped for it. */
+static u64 user_page(unsigned slot, const void *page, u64 bits)
+{
+	pte_set(&low_ptes[slot], (u64)page | PTE_NORMAL | PTE_PAGE | PTE_USER | bits);
+	asm volatile("tlbi vmalle1is; dsb ish; isb" ::: "memory");
+	return LOW_BASE + slot * PAGE;
+}
+
+static void user_run(const u32 *w, unsigned n, u64 sp)
+{
+	u64 text = user_page(1, code, PTE_RO | PTE_PXN);
+
+	for (unsigned i = 0; i < n; i++)
+		code[i] = w[i];
+	code[n] = 0xd4000001; /* svc #0 */
+	code_sync(code, 4 * n + 4);
+	last.n = 0;
+	last.resume = text + 4 * n;
+	el0_call((u64(*)(u64))text, 0, sp);
+	last.resume = 0;
+}
+
+static void test_sp(void)
+{
+	static const u32 uses[] = {0xf94003e0, 0xa9407be0, 0xf90003e0, 0xa9bf7bfd, 0x3dc003e0,
+				   0x4c402fe0, 0xc85f7fe0, 0xf8bfc3e0, 0xf82003e0, 0xf84087e0};
+	u64 stack = user_page(2, user_stack, PTE_PXN | PTE_UXN) + 2048;
+	unsigned bad = 0;
+
+	msr(sctlr_el1, mrs(sctlr_el1) | 3 << 3); /* SA, SA0 */
+	isb();
+	for (unsigned i = 0; i < ARRAY_SIZE(uses); i++) {
+		user_run(&uses[i], 1, stack);
+		bad += last.n != 0;
+		user_run(&uses[i], 1, stack + 8);
+		if (last.n != 1 || ec() != EC_SP || iss() || last.elr != LOW_BASE + PAGE) {
+			print("# %x: n %u esr %x elr %x\n", (u64)uses[i], (u64)last.n, last.esr,
+			      last.elr);
+			bad++;
+		}
+	}
+	result(!bad, "SP misaligned at EL0 entry: each kind of access");
+	{
+		/* sub sp, sp, #8; nop; str x0, [sp]: the change in the same block */
+		static const u32 same[] = {0xd10023ff, NOP, 0xf90003e0};
+		/* mov x0, sp; sub x0, x0, #4; mov sp, x0; b .+4; ldr x1, [sp, #4] */
+		static const u32 next[] = {0x910003e0, 0xd1001000, 0x9100001f, 0x14000001,
+					   0xf94003e1};
+		/* sub sp, #8; add sp, #8; ldr: aligned again */
+		static const u32 again[] = {0xd10023ff, 0x910023ff, 0xf94003e1};
+		/* ldr x0, [sp], #8; ldr x0, [sp]: write-back misaligns it */
+		static const u32 post[] = {0xf84087e0, 0xf94003e0};
+
+		user_run(same, 3, stack);
+		bad = last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8;
+		user_run(next, 5, stack);
+		bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 16;
+		user_run(again, 3, stack);
+		bad += last.n != 0;
+		user_run(post, 2, stack);
+		bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 4;
+		result(!bad, "SP misaligned and aligned again within a block, and across blocks");
+	}
+	msr(sctlr_el1, mrs(sctlr_el1) & ~(3ull << 3));
+	isb();
+	{
+		static const u32 load = 0xf94003e0;
+
+		user_run(&load, 1, stack + 8);
+		result(last.n == 0,
+		       "without SCTLR_EL1.SA0 a misaligned SP is none of its business");
+	}
+}
+
+static void test_pc(void)
+{
+	static const u32 br = 0xd61f0000; /* br x0 */
+
+	last.resume = 0;
+	x[0] = (u64)code + 0x102;
+	code[64] = RET;
+	code_sync(&code[64], 4);
+	last.resume = (u64)&code[1];
+	run1(br);
+	last.resume = 0;
+	if (ec() != EC_PC || last.far != x[0])
+		print("# n %u esr %x far %x elr %x\n", (u64)last.n, last.esr, last.far, last.elr);
+	result(last.n == 1 && ec() == EC_PC && last.far == (u64)code + 0x102 &&
+		       last.elr == last.far,
+	       "PC alignment: ELR and FAR are the target");
+}
+
+/* ---- undefined and trapped ---- */
+
+static void test_undefined(void)
+{
+	static const u32 words[] = {
+		0x00000000,
+		0x00000001,
+		0x04000000 /* SVE */,
+		0xd4400000 /* HLT */,
+		0xdac103e0 /* PACIZA */,
+		0xd9200000 /* STG */,
+		0x1d000400 /* CPY */,
+		0x54000010 /* BC */,
+		0xd5380401 /* MRS S3_0_C0_C4_0 is there: see below */ | 0xe0000000,
+		0xffffffff,
+	};
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		run1(words[i]);
+		if (last.n != 1 || ec() != EC_UNDEF || iss() || last.elr != (u64)code) {
+			print("# %x: n %u esr %x\n", (u64)words[i], (u64)last.n, last.esr);
+			bad++;
+		}
+	}
+	result(!bad, "undefined at EL1: EC 0, ISS 0");
+	/* Every register of the identification space reads, reserved ones as zero. */
+	bad = 0;
+	for (u32 crm = 0; crm < 8; crm++)
+		for (u32 op2 = 0; op2 < 8; op2++) {
+			if (crm == 0 && op2 != 0 && op2 != 5 && op2 != 6)
+				continue;
+			run1(0xd5380000 | crm << 8 | op2 << 5);
+			bad += last.n != 0;
+		}
+	result(!bad, "the identification space reads");
+	run1(0xd4200000 | 0x1234 << 5);
+	result(last.n == 1 && ec() == EC_BRK && iss() == 0x1234 && last.elr == (u64)code,
+	       "BRK: comment in ISS");
+}
+
+/* ---- illegal execution state ---- */
+
+static void test_illegal(void)
+{
+	last.n = 0;
+	last.resume = 0;
+	asm volatile("adr	x9, 1f\n"
+		     "	msr	elr_el1, x9\n"
+		     "	mov	x9, #0x3c9\n" /* EL2h */
+		     "	msr	spsr_el1, x9\n"
+		     "	eret\n"
+		     "1:	nop\n"
+		     "	nop\n" ::
+			     : "x9", "memory");
+	result(last.n == 1 && ec() == EC_ILLEGAL && last.spsr >> 20 & 1,
+	       "ERET to EL2: illegal execution state");
+}
+
+/* ---- device accesses ---- */
+
+#define PRIO 0x08000420ull /* GICD_IPRIORITYR8: four bytes an entry, SPIs 32 to 39 */
+
+static bool prio_is(u32 a, u32 b)
+{
+	return *(volatile u32 *)PRIO == a && *(volatile u32 *)(PRIO + 4) == b;
+}
+
+static void prio_set(u32 a, u32 b)
+{
+	*(volatile u32 *)PRIO = a;
+	*(volatile u32 *)(PRIO + 4) = b;
+}
+
+static void test_mmio(void)
+{
+	static const struct {
+		const char *name;
+		u32 word;
+		u64 x0, x1, x2; /* wanted */
+	} loads[] =
+		{
+			{"ldr w", 0xb9400020, 0x40302010, PRIO, 2},
+			{"ldrb", 0x39400420, 0x20, PRIO, 2},
+			{"ldr w, [x1], #4", 0xb8404420, 0x40302010, PRIO + 4, 2},
+			{"ldr w, [x1, #4]!", 0xb8404c20, 0x80706050, PRIO + 4, 2},
+			{"ldp w", 0x29400820, 0x40302010, PRIO, 0x80706050},
+			{"ldpsw", 0x69400820, 0x40302010, PRIO, 0xffffffff80706050},
+			{"ldp w post", 0x28c10820, 0x40302010, PRIO + 8, 0x80706050},
+			{"ldursw", 0xb8804020, 0xffffffff80706050, PRIO, 2},
+			{"ldr w, [x1, x3]", 0xb8636820, 0x80706050, PRIO, 2},
+			{"ldar w", 0x88dffc20, 0x40302010, PRIO, 2},
+			{"ldapr w", 0xb8bfc020, 0x40302010, PRIO, 2},
+		},
+	  stores[] = {
+		  {"str w", 0xb9000020, 0x60504030, PRIO, 0x80706050},
+		  {"strb", 0x39000820, 0x40302010 + 0 * 1, PRIO, 0x80706050},
+		  {"str w post", 0xb8004420, 0x60504030, PRIO + 4, 0x80706050},
+		  {"stp w", 0x29000820, 0x60504030, PRIO, 0x50607080},
+		  {"stp w pre", 0x29bf0820, 0x60504030, PRIO, 0x50607080},
+		  {"stlr w", 0x889ffc20, 0x60504030, PRIO, 0x80706050},
+		  {"str s", 0xbd000020, 0x60504030, PRIO, 0x80706050},
+	  };
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(loads); i++) {
+		prio_set(0x40302010, 0x80706050);
+		x[0] = 1;
+		x[1] = PRIO;
+		x[2] = 2;
+		x[3] = 4;
+		run1(loads[i].word);
+		if (last.n || x[0] != loads[i].x0 || x[1] != loads[i].x1 || x[2] != loads[i].x2) {
+			print("# %s: n %u esr %x x0 %x x1 %x x2 %x\n", loads[i].name, (u64)last.n,
+			      last.esr, x[0], x[1], x[2]);
+			bad++;
+		}
+	}
+	result(!bad, "device loads of each form");
+	bad = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(stores); i++) {
+		prio_set(0x40302010, 0x80706050);
+		x[0] = 0x60504030;
+		x[1] = stores[i].word == 0x29bf0820 ? PRIO + 8 : PRIO;
+		x[2] = 0x50607080;
+		u32 w[2] = {0x1e270000, stores[i].word}; /* fmov s0, w0 */
+		run_at(0, w, 2);
+		u32 a = stores[i].word == 0x39000820 ? 0x40302010 & 0xff00ffff : (u32)stores[i].x0;
+		if (stores[i].word == 0x39000820)
+			a |= 0x30 << 16;
+		if (last.n || !prio_is(a, (u32)stores[i].x2) || x[1] != stores[i].x1) {
+			print("# %s: n %u esr %x %x %x x1 %x\n", stores[i].name, (u64)last.n,
+			      last.esr, (u64) * (volatile u32 *)PRIO,
+			      (u64) * (volatile u32 *)(PRIO + 4), x[1]);
+			bad++;
+		}
+	}
+	result(!bad, "device stores of each form");
+	prio_set(0, 0);
+	x[1] = 0x0b000000; /* nothing there */
+	run1(0xb9400020);
+	result(last.n == 1 && ec() == EC_DABT && iss() == 0x10 && last.far == x[1],
+	       "no device: external abort");
+}
+
+int main(void)
+{
+	sync_hook = hook;
+	test_faults();
+	test_alignment();
+	test_sp();
+	test_pc();
+	test_undefined();
+	test_illegal();
+	test_mmio();
+	finish();
+	return 0;
+}
