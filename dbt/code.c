@@ -26,7 +26,7 @@ int code_init(struct dbt_vm *vm, const char **err)
 	u8 *end;
 	int fd;
 
-	pthread_mutex_init(&vm->lock, NULL);
+	smp_lock_init(&vm->lock);
 	if (size / N_CHUNKS < 1 << 17) {
 		*err = "the code cache must be at least 2 MiB";
 		return -EINVAL;

@@ -27,7 +27,7 @@ struct a64_pstate {
 	u8 el;	  /* 0 or 1 */
 	u8 spsel; /* at EL1: 0 = SP_EL0, 1 = SP_EL1 */
 	u8 daif;  /* D=8 A=4 I=2 F=1 */
-	u8 pan, uao, dit, ssbs, btype, ss, il, tco, allint;
+	u8 pan, uao, dit, ssbs, ss, il, tco, allint;
 	u8 stepped; /* a software step ended here: 1, 2 after a load exclusive */
 };
 
@@ -77,6 +77,13 @@ struct dbt_vcpu {
 	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
+	/*
+	 * PSTATE.BTYPE: counts only while pc == btype_pc. Code sets it at indirect branches and
+	 * clears it where it leaves a page otherwise, but only once a guarded page has been
+	 * executed (dbt_vm.bti).
+	 */
+	u32 btype;
+	u64 btype_pc;
 	u64 pc;
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
@@ -177,6 +184,7 @@ struct walk {
 	bool r, w, x; /* what the walking EL (and PAN) may do; w false while a dirty bit must be set
 			 first */
 	bool global;  /* nG = 0 */
+	bool guarded; /* GP: indirect branches to it need a landing pad (BTI) */
 	bool device;  /* memory attributes are Device-* (or MMU off on non-RAM) */
 	u8 attr, sh;  /* MAIR byte and shareability, as PAR_EL1 reports them */
 	u8 level;     /* of the leaf or of the fault, 0..3 */
@@ -269,6 +277,9 @@ void a64_debug_after(struct dbt_vcpu *cpu, u32 raw);
 /* Takes the watchpoint exception of an access by the instruction at pc: true if so (pc changed). */
 bool a64_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv);
 
+/* PSTATE.BTYPE of the instruction at pc, and the check of it in a guarded page. */
+void cpu_btype_settle(struct dbt_vcpu *cpu, u64 pc);
+int helper_bti(struct dbt_vcpu *cpu, u32 raw);
 /* Instruction helpers (helper_fn), pc = the instruction. */
 int helper_undef(struct dbt_vcpu *cpu, u32 raw);
 int helper_svc(struct dbt_vcpu *cpu, u32 raw);

@@ -297,6 +297,7 @@ struct tr {
 #define TR_MODE_FP_TRAP BIT(1) /* CPACR_EL1.FPEN traps at EL0: FP/SIMD -> exception */
 #define TR_MODE_FZ	BIT(2) /* FPCR.FZ */
 #define TR_MODE_IXC	BIT(3) /* with FZ: FPSR.IXC is set, so that code may set it once more */
+#define TR_MODE_GP	BIT(5) /* a guarded page: BTYPE is checked where blocks begin */
 #define TR_MODE_STEP	BIT(4) /* debugged: one instruction a block, no slots; see dbt/debug.c */
 
 /*

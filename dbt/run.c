@@ -35,6 +35,21 @@ static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
 	return leave(cpu, DBT_EXIT_ERROR);
 }
 
+/* Code made so far does not keep BTYPE: it goes, once. */
+static void bti_begin(struct dbt_vcpu *cpu)
+{
+	bool first;
+
+	if (likely(__atomic_load_n(&cpu->vm->bti, __ATOMIC_RELAXED)))
+		return;
+	pthread_mutex_lock(&cpu->vm->lock);
+	first = !cpu->vm->bti;
+	__atomic_store_n(&cpu->vm->bti, true, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&cpu->vm->lock);
+	if (first)
+		code_flush_all(cpu->vm);
+}
+
 /*
  * Code page of the instruction at pc; valid until this vCPU next waits or passes the dispatcher.
  * NULL: an exception was taken or something changed meanwhile (dispatch again), or *fatal is set.
@@ -58,13 +73,17 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 	if (e && slot < BIT(47)) {
 		page = container_of((u32(*)[SLOTS_PER_PAGE])(e + ALIGN_DOWN(cpu->pc, PAGE_SIZE)),
 				    struct code_page, slots);
-		if (page->mode == mode)
+		if ((page->mode & ~(u32)TR_MODE_GP) == mode)
 			return page;
 	}
 	seq = view_seq(cpu->view);
 	if (mmu_walk(cpu, GVA(cpu->pc), ACC_EXEC, cpu->ps.el, &w)) {
 		a64_take_iabt(cpu, cpu->pc, w.fault);
 		return NULL;
+	}
+	if (w.guarded) {
+		mode |= TR_MODE_GP;
+		bti_begin(cpu);
 	}
 	page = code_page_get(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), mode);
 	if (!page) {
@@ -119,6 +138,7 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 		int r;
 
 		take_requests(cpu);
+		cpu_btype_settle(cpu, cpu->pc);
 		if (unlikely(cpu->debug.armed))
 			debug_after(cpu);
 		if (cpu->pending_exit >= 0)

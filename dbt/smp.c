@@ -22,6 +22,16 @@
 #define RELAX_TURNS	   16	 /* WFE, YIELD in a row before the host's core is given away */
 #define RELAX_GAP	   20000 /* TSC ticks between two that end the row */
 
+void smp_lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 void smp_enter(struct dbt_vcpu *cpu)
 {
 	atomic_store(&cpu->online, 1);

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "dbt/a64/helpers_fp.h"
+#include "dbt/a64/regs.h"
 #include "dbt/rules.h"
 
 #define MAX_INSNS      48
@@ -151,6 +152,31 @@ static void undef_block(struct tr *tr)
 	emit_undef(tr);
 }
 
+/* The block may be entered by an indirect branch, and its page is guarded. */
+static void check_btype(struct tr *tr)
+{
+	struct hir_opnd state = hstate(offsetof(struct dbt_vcpu, btype)), t = state;
+	const struct a64_insn *in = &tr->insn[0];
+	unsigned ok = in->op == A64_BTI ? bti_targets(in) : is_paci_sp(in) ? BIT(1) | BIT(2) : 0;
+	struct hir *h = NULL;
+
+	if (in->op == A64_BRK || in->op == A64_HLT)
+		return; /* compatible, and SPSR_EL1 shows the BTYPE they met */
+	if (!ok) {
+		h = hir2(&tr->hir, HIR_BAILNZ, 4, hnone(), state);
+	} else if (ok != (BIT(1) | BIT(2) | BIT(3))) { /* one is left out: 3 by c, 2 by j */
+		t = htmp(&tr->hir);
+		hir_emit(&tr->hir, HIR_XOR, 4, t, state, himm(ok & BIT(2) ? 3 : 2));
+		h = hir2(&tr->hir, HIR_BAILZ, 4, hnone(), t);
+	}
+	if (h) {
+		h->fn = helper_bti;
+		h->raw = in->raw;
+	}
+	if (ok)
+		hir2(&tr->hir, HIR_MOV, 4, state, himm(0));
+}
+
 /* Emits HIR for the decoded instructions; shortens tr->n where something ends the block early. */
 static void build_block(struct tr *tr)
 {
@@ -161,11 +187,14 @@ static void build_block(struct tr *tr)
 	tr->n_rule = tr->n_builder = 0;
 	tr->ended = tr->fp_checked = false;
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {
-		unsigned start = tr->hir.n, k = 0;
+		unsigned start, k = 0;
 
 		tr->rule[tr->i] = 0;
 		tr->hir.insn = tr->i;
 		tr->hir.ntmp = tr->hir.nvtmp = 0;
+		if (!tr->i && tr->mode & TR_MODE_GP && (!tr->single || tr->mode & TR_MODE_STEP))
+			check_btype(tr);
+		start = tr->hir.n;
 		/* YIELD is a rule's no-op only where there is nobody to yield to. */
 		if (rules != DBT_RULES_NONE &&
 		    (tr->insn[tr->i].op != A64_YIELD || tr->vm->cfg.max_vcpus < 2))

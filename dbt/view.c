@@ -29,7 +29,7 @@ static void *reserve(u64 size)
 
 static int view_map(struct dbt_view *v)
 {
-	pthread_mutex_init(&v->lock, NULL);
+	smp_lock_init(&v->lock);
 	v->ld = reserve(3 * TABLE_BYTES);
 	v->filled = reserve(LOG_CAP * sizeof(u64) + 3 * MAP_BYTES);
 	if (!v->ld || !v->filled)
@@ -54,7 +54,7 @@ int view_init(struct dbt_vm *vm, const char **err)
 {
 	int r = view_map(&vm->el1);
 
-	pthread_mutex_init(&vm->view_lock, NULL);
+	smp_lock_init(&vm->view_lock);
 	if (!r)
 		r = view_map(&vm->flat);
 	if (!r)

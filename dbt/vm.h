@@ -203,6 +203,7 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	struct excl_bucket *excl;
+	bool bti; /* a guarded page has been executed: code keeps PSTATE.BTYPE. Under lock */
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;
@@ -238,6 +239,8 @@ static inline u8 *dbt_ram_ptr(struct dbt_vm *vm, u64 gpa, u64 len)
  * is outside dbt_vcpu_run). Whoever changes shared state does so first, then requests, then
  * waits. A vCPU that waits counts as outside: it must go on by the dispatcher.
  */
+/* Held for less than a sleep and a wake-up cost: who finds it taken spins a little first. */
+void smp_lock_init(pthread_mutex_t *lock);
 void smp_enter(struct dbt_vcpu *cpu); /* from here on others wait for this vCPU ... */
 void smp_leave(struct dbt_vcpu *cpu); /* ... and from here on no more */
 void smp_pass(struct dbt_vcpu *cpu);  /* dispatcher, exit_req just taken */

@@ -34,7 +34,7 @@ u32 cpu_pstate_get(const struct dbt_vcpu *cpu)
 
 	return cpu_nzcv_get(cpu) << 28 | (u32)ps->dit << 24 | (u32)ps->uao << 23 |
 	       (u32)ps->pan << 22 | (u32)ps->ss << 21 | (u32)ps->il << 20 | (u32)ps->ssbs << 12 |
-	       (u32)ps->btype << PSR_BTYPE_LSB | (u32)ps->daif << PSR_DAIF_LSB | (u32)ps->el << 2 |
+	       cpu->btype << PSR_BTYPE_LSB | (u32)ps->daif << PSR_DAIF_LSB | (u32)ps->el << 2 |
 	       ps->spsel;
 }
 
@@ -53,7 +53,8 @@ int cpu_pstate_set(struct dbt_vcpu *cpu, u32 psr)
 	ps->stepped = 0;
 	ps->il = !!(psr & PSR_IL);
 	ps->ssbs = !!(psr & PSR_SSBS);
-	ps->btype = (u8)BITS(psr, 11, 10);
+	cpu->btype = (u32)BITS(psr, 11, 10);
+	cpu->btype_pc = cpu->pc;
 	ps->daif = (u8)BITS(psr, 9, 6);
 	ps->el = (u8)BITS(psr, 3, 2);
 	ps->spsel = psr & 1;

@@ -2,7 +2,8 @@
 /*
  * Litmus tests: outcomes the architecture forbids must not be seen, however often. Two to four CPUs
  * run a few instructions each on fresh variables, many times; tests marked "allowed" show that the
- * harness sees reordering at all. `runs=N` on the command line sets the number of runs.
+ * harness sees reordering at all. `runs=N` on the command line sets the number of runs, `threads=N`
+ * leaves out the tests with fewer CPUs.
  */
 #include "tests/guest/guest.h"
 
@@ -63,11 +64,18 @@ THREAD(sb_rel_acq, "stlr %4, [%2]\nldar %0, [%3]")
 THREAD(sb_stlxr, STLXR("%4", "%2") "ldar %0, [%3]")
 THREAD(sb_swpal, "swpal %4, x8, [%2]\nldar %0, [%3]")
 THREAD(sb_addal, "ldaddal %4, x8, [%2]\nldar %0, [%3]")
+THREAD(sb_casal, "mov x8, #0\ncasal x8, %4, [%2]\nldar %0, [%3]")
+THREAD(sb_llsc, STLXR("%4", "%2") "ldaxr %0, [%3]")
 THREAD(sb_rmw, "ldaddal %4, x8, [%2]\nldaddal xzr, %0, [%3]")
 /* a = x, then y = 1 */
 THREAD(lb_dmb, "ldr %0, [%2]\n" DMB "str %4, [%3]")
 THREAD(lb_dmbld, "ldr %0, [%2]\n" DMBLD "str %4, [%3]")
 THREAD(lb_ldar, "ldar %0, [%2]\nstr %4, [%3]")
+THREAD(lb_ldapr, "ldapr %0, [%2]\nstr %4, [%3]")
+THREAD(lb_ldaxr, "ldaxr %0, [%2]\nstr %4, [%3]")
+THREAD(lb_adda, "ldadda xzr, %0, [%2]\nstr %4, [%3]")
+THREAD(lb_swpl, "ldr %0, [%2]\nswpl %4, x8, [%3]")
+THREAD(lb_stlxr, "ldr %0, [%2]\n" STLXR("%4", "%3"))
 THREAD(lb_stlr, "ldr %0, [%2]\nstlr %4, [%3]")
 THREAD(lb_data, "ldr %0, [%2]\neor x8, %0, %0\nadd x8, x8, #1\nstr x8, [%3]")
 THREAD(lb_ctrl, "ldr %0, [%2]\ncbz %0, 1f\n1: str %4, [%3]")
@@ -76,6 +84,8 @@ THREAD(ww_dmb, "str %4, [%2]\n" DMB "str %5, [%3]")
 THREAD(ww_dmbst, "str %4, [%2]\n" DMBST "str %5, [%3]")
 THREAD(ww_stlr, "str %4, [%2]\nstlr %5, [%3]")
 THREAD(ww_swpl, "str %4, [%2]\nswpl %5, x8, [%3]")
+THREAD(ww_addl, "str %4, [%2]\nldaddl %5, x8, [%3]")
+THREAD(ww_stlxr, "str %4, [%2]\n" STLXR("%5", "%3"))
 /* R: y = 2, then a = x. S: x = 2, then y = 1; a = y, then x = 1 */
 THREAD(rr_dmb, "str %5, [%3]\n" DMB "ldr %0, [%2]")
 THREAD(rr_rel_acq, "stlr %5, [%3]\nldar %0, [%2]")
@@ -86,6 +96,9 @@ THREAD(s2_ldar, "ldar %0, [%3]\nstr %4, [%2]")
 THREAD(s2_data, "ldr %0, [%3]\neor x8, %0, %0\nadd x8, x8, #1\nstr x8, [%2]")
 /* single stores and double loads */
 THREAD(one, "str %4, [%2]")
+THREAD(one_rel, "stlr %4, [%2]")
+THREAD(one_llsc, STLXR("%4", "%2"))
+THREAD(one_swp, "swp %4, x8, [%2]")
 THREAD(co_rr, "ldr %0, [%2]\nldr %1, [%2]")
 THREAD(wrc_data, "ldr %0, [%2]\neor x8, %0, %0\nadd x8, x8, #1\nstr x8, [%3]")
 THREAD(wrc_rel, "ldr %0, [%2]\nstlr %4, [%3]")
@@ -93,6 +106,9 @@ THREAD(wrc_rel, "ldr %0, [%2]\nstlr %4, [%3]")
 THREAD(i_dmb, "ldr %0, [%2]\n" DMB "ldr %1, [%3]")
 THREAD(i_dmbld, "ldr %0, [%2]\n" DMBLD "ldr %1, [%3]")
 THREAD(i_ldar, "ldar %0, [%2]\nldar %1, [%3]")
+THREAD(i_ldapr, "ldapr %0, [%2]\nldapr %1, [%3]")
+THREAD(i_ldaxr, "ldaxr %0, [%2]\nldaxr %1, [%3]")
+THREAD(i_adda, "ldadda xzr, %0, [%2]\nldadda xzr, %1, [%3]")
 THREAD(i_addr, "ldr %0, [%2]\neor x8, %0, %0\nldr %1, [%3, x8]")
 /* 16-byte accesses of one pair of words: x[0] and x[1] */
 THREAD(q_store, "dup v0.2d, %4\nstr q0, [%2]\nldr q0, [%2]")
@@ -184,12 +200,21 @@ static const struct litmus tests[] = {
 	SB(sb_stlxr, sb_stlxr),
 	SB(sb_swpal, sb_swpal),
 	SB(sb_addal, sb_addal),
+	SB(sb_casal, sb_casal),
+	SB(sb_llsc, sb_llsc),
+	SB(sb_llsc, sb_swpal),
 	SB(sb_rmw, sb_rmw),
 	SB(sb_dmb, sb_rel_acq),
 	SB(sb_rel_acq, sb_swpal),
 	LB(lb_dmb, lb_dmb),
 	LB(lb_dmbld, lb_dmbld),
 	LB(lb_ldar, lb_ldar),
+	LB(lb_ldapr, lb_ldapr),
+	LB(lb_ldaxr, lb_ldaxr),
+	LB(lb_adda, lb_adda),
+	LB(lb_swpl, lb_swpl),
+	LB(lb_stlxr, lb_stlxr),
+	LB(lb_ldapr, lb_stlxr),
 	LB(lb_stlr, lb_stlr),
 	LB(lb_data, lb_data),
 	LB(lb_ctrl, lb_data),
@@ -197,6 +222,9 @@ static const struct litmus tests[] = {
 	WW(ww_dmbst, ww_dmbst),
 	WW(ww_stlr, ww_stlr),
 	WW(ww_swpl, ww_dmbst),
+	WW(ww_addl, ww_addl),
+	WW(ww_stlxr, ww_stlxr),
+	WW(ww_stlxr, ww_swpl),
 	{"R dmb dmb", 2, {w_dmb, rr_dmb}, 0, r_bad, false},
 	{"R stlr stlr-ldar", 2, {w_stlr, rr_rel_acq}, 0, r_bad, false},
 	{"S dmb dmb", 2, {s_dmb, s2_dmb}, 0, s_bad, false},
@@ -211,6 +239,11 @@ static const struct litmus tests[] = {
 	{"IRIW dmb dmb", 4, {one, one, i_dmb, i_dmb}, 2 | 8, iriw_bad, false},
 	{"IRIW dmbld dmbld", 4, {one, one, i_dmbld, i_dmbld}, 2 | 8, iriw_bad, false},
 	{"IRIW ldar ldar", 4, {one, one, i_ldar, i_ldar}, 2 | 8, iriw_bad, false},
+	{"IRIW ldapr ldapr", 4, {one, one, i_ldapr, i_ldapr}, 2 | 8, iriw_bad, false},
+	{"IRIW ldaxr ldaxr", 4, {one, one, i_ldaxr, i_ldaxr}, 2 | 8, iriw_bad, false},
+	{"IRIW ldadda ldadda", 4, {one, one, i_adda, i_adda}, 2 | 8, iriw_bad, false},
+	{"IRIW stlr ldar", 4, {one_rel, one_rel, i_ldar, i_ldar}, 2 | 8, iriw_bad, false},
+	{"IRIW stlxr ldadda", 4, {one_llsc, one_swp, i_adda, i_ldapr}, 2 | 8, iriw_bad, false},
 	{"IRIW addr addr", 4, {one, one, i_addr, i_addr}, 2 | 8, iriw_bad, false},
 };
 
@@ -271,6 +304,8 @@ static void run(void *arg)
 int main(void);
 int main(void)
 {
+	u64 least = boot_arg("threads=", 0);
+
 	runs = boot_arg("runs=", runs);
 	cpus_start();
 	print("# %u CPUs, %u runs each\n", (u64)n_cpus, runs);
@@ -278,7 +313,7 @@ int main(void)
 		const struct litmus *l = &tests[k];
 		u64 t = now();
 
-		if (l->n > n_cpus)
+		if (l->n > n_cpus || l->n < least)
 			continue;
 		seen = 0;
 		for (unsigned i = 0; i < 4; i++)

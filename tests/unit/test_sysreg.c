@@ -351,8 +351,7 @@ static void test_translation_controls(void **state)
 	assert_int_equal(write_reg(sctlr, ~0ull), DONE);
 	assert_true(calls.view_switch);
 	assert_int_equal(read_reg(sctlr, &val), DONE);
-	assert_false(val &
-		     (BIT(25) | BIT(24) | BIT(31) | BIT(43) | BIT(35))); /* EE, PAuth, MTE, BTI */
+	assert_false(val & (BIT(25) | BIT(24) | BIT(31) | BIT(43))); /* EE, PAuth, MTE */
 	assert_true(val & SCTLR_M);
 	assert_int_equal(write_reg(tcr, 24), DONE);
 	assert_true(calls.tlbi_all);
