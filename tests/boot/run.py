@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vm import Spec, Vm, VmError, command  # noqa: E402
 
 TESTS = []  # (name, function, long)
+PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 
 
 def test(name, long=False):
@@ -422,17 +423,108 @@ test("200 boots in a row", long=True)(functools.partial(boots, count=200))
 
 
 @contextlib.contextmanager
-def debian(env, memory=1024, cpus=1):
-    disk = env.disk("debian.img")
+def debian(env, memory=1024, cpus=1, image="debian.img"):
+    disk = env.disk(image)
     with env.boot("root", memory=memory, cpus=cpus, drives=[(disk, False)]) as vm:
         vm.expect("login: $", 600)
         vm.send("root")
         vm.expect("# $", 120)
-        vm.run("dmesg -n 1; stty cols 1000; bind 'set enable-bracketed-paste off'")
+        vm.run("dmesg -n 1; stty cols 1000; bind 'set enable-bracketed-paste off'; cd /root")
         yield vm
         vm.send("poweroff")
         check_off(vm)
     check_clean(disk)
+
+
+def fetch(env, vm, name):
+    """A file of tests/boot/programs into the guest's current directory."""
+    with open(os.path.join(PROGRAMS, name), "rb") as f:
+        url = env.publish(name, f.read())
+    out, status = vm.run(f"wget -q -O {name} {url}")
+    check(status == 0, f"wget {url}: {out}", vm)
+
+
+GDB_PROGRAM = [
+    ("break work if n == 4", r"Breakpoint 1 at 0x"),
+    ("run", r"Breakpoint 1, work \(n=n@entry=4\)"),
+    ("backtrace", r"#1 .* in main \(\)"),
+    ("watch counter", r"Hardware watchpoint 2: counter"),
+    ("continue", r"Old value = 0\nNew value = 14\n"),
+    ("delete", ""),
+    ("hbreak work", r"Hardware assisted breakpoint 3 at"),
+    ("continue", r"Breakpoint 3, work \(n=n@entry=5\)"),
+    ("rwatch counter", r"Hardware read watchpoint 4: counter"),
+    ("continue", r"Value = 14\n"),
+    ("delete", ""),
+    ("finish", r"Value returned is .* = 30"),
+    ("stepi", r"for \(int k"),
+    ("continue", r"50 28\n(.*\n)*.*exited normally"),
+]
+
+
+@test("gdb and strace in the guest: breakpoints, watchpoints, steps, system calls", long=True)
+def gdb_in_guest(env):
+    with debian(env) as vm:
+        fetch(env, vm, "debugged.c")
+        out, status = vm.run("gcc -g -O1 -o debugged debugged.c && ./debugged")
+        check(status == 0 and out == "50 28", f"gcc: {out}", vm)
+        lines = " ".join(f"-ex '{line}'" for line, _ in GDB_PROGRAM)
+        out, _ = vm.run(f"gdb -nx -q -batch {lines} ./debugged 2>&1", 600)
+        at = 0
+        for line, wanted in GDB_PROGRAM:
+            m = re.compile(wanted).search(out, at)
+            check(m, f"gdb: {line}: no /{wanted}/ after what came before in\n{out}")
+            at = m.end()
+        out, status = vm.run("strace -f -e trace=openat,read,execve sh -c 'cat /etc/hostname' 2>&1")
+        check(status == 0 and re.search(r'openat\(AT_FDCWD, "/etc/hostname", O_RDONLY\) = 3', out) and
+              re.search(r'read\(3, "armature\\n", \d+\) += 9', out), f"strace: {out}", vm)
+
+
+# What the programs print on any machine; the references come from x86-64 (java, node) and qemu-user (luajit).
+JIT = [("java -cp . Bench", "Bench.java", "javac Bench.java", "Bench.java.out"),
+       ("java -Xint -cp . Bench", "Bench.java", "true", "Bench.java.out"),
+       ("node bench.js", "bench.js", "true", "bench.node.out"),
+       ("luajit bench.lua", "bench.lua", "true", "bench.luajit.out"),
+       ("luajit -joff bench.lua", "bench.lua", "true", "bench.luajit.out")]
+
+
+@test("JIT compilers in the guest: java, node, luajit; static Go and Rust programs", long=True)
+def jits(env):
+    with debian(env, 1536, 2, "programs.img") as vm:
+        for line, source, prepare, reference in JIT:
+            fetch(env, vm, source)
+            out, status = vm.run(prepare, 900)
+            check(status == 0, f"{prepare}: {out}", vm)
+            out, status = vm.run(line, 1800)
+            with open(os.path.join(PROGRAMS, reference)) as f:
+                wanted = f.read().strip()
+            check(status == 0 and out == wanted, f"{line}: status {status}\n{out}\n--- expected\n{wanted}")
+        out, status = vm.run("gosu nobody id -un")
+        check(status == 0 and out == "nobody", f"gosu (Go): {out}", vm)
+        out, status = vm.run("rg -c console bench.js")
+        check(status == 0 and int(out) > 10, f"ripgrep (Rust): {out}", vm)
+
+
+@test("zlib from source in the guest: gcc, make, its tests", long=True)
+def build_zlib(env):
+    with debian(env, 1024, 2, "programs.img") as vm:
+        out, status = vm.run("cd /root/src/zlib-* && ./configure && make -j2 && make test", 1800)
+        for kind in ("zlib", "zlib shared", "zlib 64-bit"):
+            check(status == 0 and f"*** {kind} test OK ***" in out, f"make test: status {status}\n{out[-2000:]}")
+
+
+PYTHON_TESTS = """test_array test_binascii test_bytes test_bz2 test_cmath test_codecs test_complex test_ctypes
+test_dict test_decimal test_float test_format test_fractions test_gc test_hashlib test_heapq test_int test_json test_list
+test_long test_lzma test_math test_random test_re test_set test_sort test_statistics test_string test_struct
+test_threading test_tuple test_unicode test_zlib""".split()
+
+
+@test("python3 -m test: a core subset", long=True)
+def python_tests(env):
+    with debian(env, 1536, 2, "programs.img") as vm:
+        out, status = vm.run(f"python3 -m test --timeout 1800 {' '.join(PYTHON_TESTS)} >/tmp/out 2>&1 || "
+                             "{ tail -n 60 /tmp/out; false; }", 7200)
+        check(status == 0, f"python3 -m test: status {status}\n{out}")
 
 
 @test("Debian with systemd: login, python3, perl, gcc, apt-get, clean power-off", long=True)
