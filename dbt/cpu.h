@@ -179,9 +179,12 @@ void view_tlbi_va(struct dbt_vcpu *cpu, gva_t va, u16 asid, bool all_asids);
 /* IC IVAU / IC IALLU: drop translations of a physical page / of everything; likewise. */
 void code_invalidate_page(struct dbt_vcpu *cpu, gpa_t gpa);
 void code_invalidate_all(struct dbt_vcpu *cpu);
-/* A guest that spins (WFE, YIELD): after some turns others get the host's core. A helper's result.
+/*
+ * A guest that spins: after some turns of YIELD or WFE others get the host's core, and after many
+ * of WFE the thread sleeps a little at each, whoever may send an event. A helper's result.
  */
 int smp_relax(struct dbt_vcpu *cpu);
+int smp_wait_event(struct dbt_vcpu *cpu);
 
 /* ---- dbt/a64/mmu.c: stage-1 walks ---- */
 enum access { ACC_READ, ACC_WRITE, ACC_EXEC };

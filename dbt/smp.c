@@ -13,14 +13,20 @@
  * dbt_vcpu_run, or itself waiting, has nothing in hand and is not waited for; on its way back in
  * it announces itself first (smp_enter, a full barrier) and finds the request in exit_req.
  */
+#include <linux/futex.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 #include "dbt/vm.h"
 
-#define SPINS_BEFORE_YIELD 64	 /* waiting: a running vCPU passes a poll in a microsecond */
-#define RELAX_TURNS	   16	 /* WFE, YIELD in a row before the host's core is given away */
-#define RELAX_GAP	   20000 /* TSC ticks between two that end the row */
+#define SPINS_BEFORE_YIELD 64	  /* waiting: a running vCPU passes a poll in a microsecond */
+#define RELAX_TURNS	   16	  /* WFE, YIELD in a row before the host's core is given away */
+#define WFE_SLEEP_TURNS	   128	  /* ... and, if it is WFE, before the thread sleeps */
+#define WFE_SLEEP_NS	   100000 /* for so long, as a guest's own event stream would have it */
+#define RELAX_GAP	   20000  /* TSC ticks between two that end the row */
 
 void smp_lock_init(pthread_mutex_t *lock)
 {
@@ -127,20 +133,45 @@ int helper_dsb(struct dbt_vcpu *cpu, u32 raw)
 	return HELPER_JUMP;
 }
 
-int smp_relax(struct dbt_vcpu *cpu)
+/* How many turns of WFE or YIELD in close succession this is. */
+static u32 spin_count(struct dbt_vcpu *cpu)
 {
 	u64 now = __rdtsc();
 
-	if (cpu->vm->nvcpus == 1)
-		return HELPER_NEXT;
 	cpu->spins = now - cpu->spin_tsc < RELAX_GAP ? cpu->spins + 1 : 0;
 	cpu->spin_tsc = now;
-	if (cpu->spins < RELAX_TURNS)
-		return HELPER_NEXT;
-	smp_leave(cpu);
-	sched_yield();
+	return cpu->spins;
+}
+
+/* Back among those that are waited for; by the dispatcher. */
+static int spin_return(struct dbt_vcpu *cpu)
+{
 	smp_enter(cpu);
 	cpu->spin_tsc = __rdtsc();
 	cpu->pc += 4;
 	return HELPER_JUMP;
+}
+
+int smp_relax(struct dbt_vcpu *cpu)
+{
+	if (cpu->vm->nvcpus == 1 || spin_count(cpu) < RELAX_TURNS)
+		return HELPER_NEXT;
+	smp_leave(cpu);
+	sched_yield();
+	return spin_return(cpu);
+}
+
+int smp_wait_event(struct dbt_vcpu *cpu)
+{
+	const struct timespec limit = {.tv_nsec = WFE_SLEEP_NS};
+	u32 turns = spin_count(cpu);
+
+	if (turns < RELAX_TURNS)
+		return HELPER_NEXT;
+	smp_leave(cpu);
+	if (turns < WFE_SLEEP_TURNS)
+		sched_yield();
+	else /* nobody wakes it, but a request from before keeps it awake */
+		syscall(SYS_futex, &cpu->exit_req, FUTEX_WAIT_PRIVATE, 0, &limit, NULL, 0);
+	return spin_return(cpu);
 }

@@ -320,9 +320,9 @@ int helper_wfi(struct dbt_vcpu *cpu, u32 raw)
 
 int helper_wfe(struct dbt_vcpu *cpu, u32 raw)
 {
-	/* The event register counts as set (spurious events are allowed): WFE, WFET never wait or
-	 * trap. */
-	return smp_relax(cpu);
+	/* The event register counts as set (spurious events are allowed): WFE, WFET wait for nobody
+	 * in particular, and never trap. */
+	return smp_wait_event(cpu);
 }
 
 int helper_isb(struct dbt_vcpu *cpu, u32 raw)
