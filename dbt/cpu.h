@@ -54,6 +54,7 @@ struct a64_sysregs {
 	u64 pmcr_el0, pmcntenset_el0, pmovsset_el0, pmselr_el0, pmccntr_off, pmccfiltr_el0,
 		pmintenset_el1, pmuserenr_el0;
 	u64 pmevcntr[6], pmevtyper[6]; /* pmevcntr: as pmccntr_off */
+	u64 pm_seen[32];	       /* counts when overflow was last looked for */
 	u64 scxtnum_el0, scxtnum_el1, dbgprcr_el1;
 };
 
@@ -118,6 +119,7 @@ struct dbt_vcpu {
 	_Atomic u32 irq_lines; /* enum dbt_irq bits */
 	_Atomic u32 kick;
 	bool wfi_wait;	  /* last exit was WFI */
+	bool pmu_by_el;	  /* an enabled counter does not count at some EL */
 	u8 *ret_stack[2]; /* return stacks of EL0 and EL1, RET_STACK_SIZE with a guard page below */
 	u64 ret_top;	  /* of the current EL */
 	u64 ret_sp_el0;	  /* EL0's return-stack pointer while EL1 runs, 0 = none */
@@ -136,6 +138,7 @@ void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
 #define EXIT_REQ_KICK	 BIT(1)
 #define EXIT_REQ_QUIESCE BIT(2)
 #define EXIT_REQ_STEP	 BIT(3)
+#define EXIT_REQ_PMU	 BIT(4) /* a counter may have overflowed */
 
 /* What a helper tells its call site. */
 enum helper_result {
@@ -281,6 +284,9 @@ void a64_debug_after(struct dbt_vcpu *cpu, u32 raw);
 /* Takes the watchpoint exception of an access by the instruction at pc: true if so (pc changed). */
 bool a64_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv);
 
+/* ps.el = el, with what counts by EL; and the performance monitors' overflows up to now. */
+void pmu_set_el(struct dbt_vcpu *cpu, u8 el);
+void pmu_update(struct dbt_vcpu *cpu);
 /* PSTATE.BTYPE of the instruction at pc, and the check of it in a guarded page. */
 void cpu_btype_settle(struct dbt_vcpu *cpu, u64 pc);
 int helper_bti(struct dbt_vcpu *cpu, u32 raw);

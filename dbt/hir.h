@@ -287,7 +287,8 @@ struct tr {
 	bool fp_checked; /* EL1: FPEN was tested in this block */
 	struct dbt_vm *vm;
 	u8 *code;		    /* BLOCK_ROOM bytes of code cache to encode into ... */
-	u8 *code_end;		    /* ... and how far placement got */
+	u8 *code_end;		    /* ... and how far placement got, */
+	u8 *hot_end;		    /* out-of-line code from here on */
 	unsigned n_rule, n_builder; /* instructions by rules, by builders */
 };
 

@@ -35,19 +35,19 @@ static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
 	return leave(cpu, DBT_EXIT_ERROR);
 }
 
-/* Code made so far does not keep BTYPE: it goes, once. */
-static void bti_begin(struct dbt_vcpu *cpu)
+/* Code made so far does not do what `flag` wants of it: it goes, once. */
+void vm_set_flag(struct dbt_vm *vm, bool *flag)
 {
 	bool first;
 
-	if (likely(__atomic_load_n(&cpu->vm->bti, __ATOMIC_RELAXED)))
+	if (likely(__atomic_load_n(flag, __ATOMIC_RELAXED)))
 		return;
-	pthread_mutex_lock(&cpu->vm->lock);
-	first = !cpu->vm->bti;
-	__atomic_store_n(&cpu->vm->bti, true, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&cpu->vm->lock);
+	pthread_mutex_lock(&vm->lock);
+	first = !*flag;
+	__atomic_store_n(flag, true, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&vm->lock);
 	if (first)
-		code_flush_all(cpu->vm);
+		code_flush_all(vm);
 }
 
 /*
@@ -83,7 +83,7 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 	}
 	if (w.guarded) {
 		mode |= TR_MODE_GP;
-		bti_begin(cpu);
+		vm_set_flag(vm, &vm->bti);
 	}
 	page = code_page_get(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), mode);
 	if (!page) {
@@ -108,8 +108,11 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 static void take_requests(struct dbt_vcpu *cpu)
 {
 	if (atomic_load_explicit(&cpu->exit_req, memory_order_relaxed)) {
-		atomic_exchange(&cpu->exit_req, 0);
+		u32 req = atomic_exchange(&cpu->exit_req, 0);
+
 		smp_pass(cpu);
+		if (unlikely(req & EXIT_REQ_PMU))
+			pmu_update(cpu);
 	}
 }
 
@@ -280,7 +283,7 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 {
 	struct dbt_vm *vm = cpu->vm;
-	bool unpriv = desc & DESC_UNPRIV;
+	bool unpriv = desc & DESC_UNPRIV && !cpu->ps.uao;
 	struct dbt_view *v;
 	unsigned el = unpriv ? 0 : cpu->ps.el;
 	enum access acc = desc & DESC_STORE ? ACC_WRITE : ACC_READ;
@@ -526,6 +529,11 @@ void dbt_vcpu_set_irq(struct dbt_vcpu *cpu, enum dbt_irq line, bool level)
 	}
 	atomic_fetch_or(&cpu->irq_lines, (u32)line);
 	atomic_fetch_or(&cpu->exit_req, (u32)EXIT_REQ_IRQ);
+}
+
+void dbt_vcpu_pmu_expire(struct dbt_vcpu *cpu)
+{
+	atomic_fetch_or(&cpu->exit_req, (u32)EXIT_REQ_PMU);
 }
 
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *cpu)

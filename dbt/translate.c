@@ -45,6 +45,20 @@ static bool flags_live_at(const u32 *code, s64 off, unsigned depth)
 	return true;
 }
 
+void tr_spread_liveness(struct tr *tr, bool live)
+{
+	for (unsigned i = tr->n; i-- > 0;) {
+		u32 f = a64_op_flags(tr->insn[i].op);
+
+		tr->nzcv_live[i] = live;
+		if (f & A64F_WF)
+			live = false;
+		/* What may fault shows NZCV to the handler. */
+		if (f & (A64F_RF | A64F_SYS | A64F_LD | A64F_ST))
+			live = true;
+	}
+}
+
 /* NZCV liveness of the block's instructions, looking into its successors. */
 static void analyse_flags(struct tr *tr, const u32 *code)
 {
@@ -70,16 +84,7 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 	}
 	if (tr->vm->cfg.no_flag_liveness || tr->vm->cfg.no_across_blocks || tr->mode & TR_MODE_STEP)
 		tr->live_next = tr->live_taken = live = true;
-	for (unsigned i = tr->n; i-- > 0;) {
-		u32 f = a64_op_flags(tr->insn[i].op);
-
-		tr->nzcv_live[i] = live;
-		if (f & A64F_WF)
-			live = false;
-		/* What may fault shows NZCV to the handler. */
-		if (f & (A64F_RF | A64F_SYS | A64F_LD | A64F_ST))
-			live = true;
-	}
+	tr_spread_liveness(tr, live);
 }
 
 static void decode_block(struct tr *tr, const u32 *code, unsigned max)
@@ -177,8 +182,7 @@ static void check_btype(struct tr *tr)
 		hir2(&tr->hir, HIR_MOV, 4, state, himm(0));
 }
 
-/* Emits HIR for the decoded instructions; shortens tr->n where something ends the block early. */
-static void build_block(struct tr *tr)
+void tr_build(struct tr *tr)
 {
 	enum dbt_rules_mode rules = tr->vm->cfg.rules;
 
@@ -287,7 +291,7 @@ static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 	while (max && !b) {
 		decode_block(tr, code, max);
 		analyse_flags(tr, code);
-		build_block(tr);
+		tr_build(tr);
 		b = tr->n ? place_block(tr->vm, tr, page, &why) : NULL;
 		if (!b) {
 			if (why && log_topics)

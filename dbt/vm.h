@@ -206,7 +206,9 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	struct excl_bucket *excl;
-	bool bti; /* a guarded page has been executed: code keeps PSTATE.BTYPE. Under lock */
+	/* Once set, all code does it; vm_set_flag. */
+	bool bti;		 /* a guarded page has been executed: keeps PSTATE.BTYPE */
+	bool count_insns;	 /* a PMU counts instructions: blocks add theirs to the vCPU */
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;
@@ -371,6 +373,7 @@ static inline bool debug_wanted(const struct dbt_vcpu *cpu)
 }
 
 /* ---- run.c ---- (called from thunks) */
+void vm_set_flag(struct dbt_vm *vm, bool *flag); /* takes the lock */
 u64 dbt_dispatch(struct dbt_vcpu *cpu);
 u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off);
 u64 dbt_do_miss(struct dbt_vcpu *cpu);

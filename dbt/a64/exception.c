@@ -25,7 +25,7 @@ static void take(struct dbt_vcpu *cpu, unsigned vector, u64 elr)
 	else if (ps->spsel)
 		vector += 0x200;
 	cpu_sp_save(cpu);
-	ps->el = 1;
+	pmu_set_el(cpu, 1);
 	ps->spsel = 1;
 	ps->daif = DAIF_D | DAIF_A | DAIF_I | DAIF_F;
 	ps->il = ps->ss = ps->uao = ps->stepped = 0;

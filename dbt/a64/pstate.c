@@ -80,7 +80,7 @@ int cpu_pstate_set(struct dbt_vcpu *cpu, u32 psr)
 	cpu->btype = (u32)BITS(psr, 11, 10);
 	cpu->btype_pc = cpu->pc;
 	ps->daif = (u8)BITS(psr, 9, 6);
-	ps->el = (u8)BITS(psr, 3, 2);
+	pmu_set_el(cpu, (u8)BITS(psr, 3, 2));
 	ps->spsel = psr & 1;
 	cpu_sp_load(cpu);
 	view_switch(cpu);

@@ -77,7 +77,7 @@ class Block:
     __slots__ = ("count", "user", "words", "cover", "host")
 
     def __init__(self, line):
-        head, cover, _code, tail = line.rstrip("\n").split(" | ")
+        head, cover, _code, tail, _live = line.rstrip("\n").split(" | ")
         f = head.split()
         self.count, self.user = int(f[0]), not int(f[2]) & 1
         self.words = tuple(int(w, 16) for w in f[3:])
