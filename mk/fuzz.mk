@@ -18,7 +18,10 @@ fuzz-run:
 	$(Q)failed=0; for p in $(FUZZ_PROGS); do \
 		n=$${p##*/}; mkdir -p $(FUZZ_BUILD)/corpus/$$n; \
 		r=tests/fuzz/regress/$$n; [ -d $$r ] || r=; s=; t=10; \
-		case $$n in fuzz_rules*) s=$(FUZZ_BUILD)/seeds; tests/rules/seeds $$s; t=100;; esac; \
+		case $$n in \
+		fuzz_rules) s=$(FUZZ_BUILD)/seeds; tests/rules/seeds $$s 1;; \
+		fuzz_rules_prove) s=$(FUZZ_BUILD)/seeds-few; tests/rules/seeds $$s 12; t=100;; \
+		esac; \
 		echo "  FUZZ    $$n ($(FUZZ_TIME) s)"; \
 		$$p -max_total_time=$(FUZZ_TIME) -max_len=4096 -len_control=0 -timeout=$$t -print_final_stats=1 \
 			$(FUZZ_BUILD)/corpus/$$n $$r $$s >$(FUZZ_BUILD)/$$n.log 2>&1 || \
