@@ -92,7 +92,7 @@ enum dbt_config_rules { CONFIG_RULES_NONE, CONFIG_RULES_BASE, CONFIG_RULES_LEARN
 /* What the crossings between guest state and host code cost: switches to measure it, all true in
  * normal use. */
 struct coordination_config {
-	bool lazy_flags, across_blocks, across_memory, interrupt_checks;
+	bool lazy_flags, across_blocks, across_memory, define_before_use, interrupt_checks;
 };
 
 struct translator_config {

@@ -172,6 +172,7 @@ static const struct config_key coordination_keys[] = {
 	{"lazy_flags", KEY_BOOL, FIELD(coordination_config, lazy_flags), .def = true},
 	{"across_blocks", KEY_BOOL, FIELD(coordination_config, across_blocks), .def = true},
 	{"across_memory", KEY_BOOL, FIELD(coordination_config, across_memory), .def = true},
+	{"define_before_use", KEY_BOOL, FIELD(coordination_config, define_before_use), .def = true},
 	{"interrupt_checks", KEY_BOOL, FIELD(coordination_config, interrupt_checks), .def = true},
 	{.name = NULL},
 };

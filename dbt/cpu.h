@@ -27,7 +27,7 @@ struct a64_pstate {
 	u8 el;	  /* 0 or 1 */
 	u8 spsel; /* at EL1: 0 = SP_EL0, 1 = SP_EL1 */
 	u8 daif;  /* D=8 A=4 I=2 F=1 */
-	u8 pan, uao, dit, ssbs, btype, ss, il, tco, allint;
+	u8 pan, uao, dit, ssbs, ss, il, tco, allint;
 	u8 stepped; /* a software step ended here: 1, 2 after a load exclusive */
 };
 
@@ -54,6 +54,7 @@ struct a64_sysregs {
 	u64 pmcr_el0, pmcntenset_el0, pmovsset_el0, pmselr_el0, pmccntr_off, pmccfiltr_el0,
 		pmintenset_el1, pmuserenr_el0;
 	u64 pmevcntr[6], pmevtyper[6]; /* pmevcntr: as pmccntr_off */
+	u64 pm_seen[32];	       /* counts when overflow was last looked for */
 	u64 scxtnum_el0, scxtnum_el1, dbgprcr_el1;
 };
 
@@ -77,6 +78,13 @@ struct dbt_vcpu {
 	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
+	/*
+	 * PSTATE.BTYPE: counts only while pc == btype_pc. Code sets it at indirect branches and
+	 * clears it where it leaves a page otherwise, but only once a guarded page has been
+	 * executed (dbt_vm.bti).
+	 */
+	u32 btype;
+	u64 btype_pc;
 	u64 pc;
 	s64 clock_mul, clock_off; /* CNTVCT = (tsc * mul) >> 32 + off, see dbt_vm_clock */
 	u64 scratch[8];
@@ -111,6 +119,7 @@ struct dbt_vcpu {
 	_Atomic u32 irq_lines; /* enum dbt_irq bits */
 	_Atomic u32 kick;
 	bool wfi_wait;	  /* last exit was WFI */
+	bool pmu_by_el;	  /* an enabled counter does not count at some EL */
 	u8 *ret_stack[2]; /* return stacks of EL0 and EL1, RET_STACK_SIZE with a guard page below */
 	u64 ret_top;	  /* of the current EL */
 	u64 ret_sp_el0;	  /* EL0's return-stack pointer while EL1 runs, 0 = none */
@@ -121,10 +130,15 @@ struct dbt_vcpu {
 	struct dbt_stats stats;
 };
 
+struct a64_insn;
+/* NZCV of the compare `in` (SUBS, ADDS, ANDS to ZR; immediate or unshifted register). */
+void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
+
 #define EXIT_REQ_IRQ	 BIT(0) /* re-evaluate interrupts */
 #define EXIT_REQ_KICK	 BIT(1)
 #define EXIT_REQ_QUIESCE BIT(2)
 #define EXIT_REQ_STEP	 BIT(3)
+#define EXIT_REQ_PMU	 BIT(4) /* a counter may have overflowed */
 
 /* What a helper tells its call site. */
 enum helper_result {
@@ -180,6 +194,7 @@ struct walk {
 	bool r, w, x; /* what the walking EL (and PAN) may do; w false while a dirty bit must be set
 			 first */
 	bool global;  /* nG = 0 */
+	bool guarded; /* GP: indirect branches to it need a landing pad (BTI) */
 	bool device;  /* memory attributes are Device-* (or MMU off on non-RAM) */
 	u8 attr, sh;  /* MAIR byte and shareability, as PAR_EL1 reports them */
 	u8 level;     /* of the leaf or of the fault, 0..3 */
@@ -272,6 +287,12 @@ void a64_debug_after(struct dbt_vcpu *cpu, u32 raw);
 /* Takes the watchpoint exception of an access by the instruction at pc: true if so (pc changed). */
 bool a64_take_watch(struct dbt_vcpu *cpu, gva_t va, unsigned size, bool write, bool unpriv);
 
+/* ps.el = el, with what counts by EL; and the performance monitors' overflows up to now. */
+void pmu_set_el(struct dbt_vcpu *cpu, u8 el);
+void pmu_update(struct dbt_vcpu *cpu);
+/* PSTATE.BTYPE of the instruction at pc, and the check of it in a guarded page. */
+void cpu_btype_settle(struct dbt_vcpu *cpu, u64 pc);
+int helper_bti(struct dbt_vcpu *cpu, u32 raw);
 /* Instruction helpers (helper_fn), pc = the instruction. */
 int helper_undef(struct dbt_vcpu *cpu, u32 raw);
 int helper_svc(struct dbt_vcpu *cpu, u32 raw);

@@ -69,6 +69,12 @@ struct dbt_ops {
 	 */
 	int (*sysreg_read)(void *opaque, unsigned vcpu, u32 id, u64 *val);
 	int (*sysreg_write)(void *opaque, unsigned vcpu, u32 id, u64 val);
+	/*
+	 * May be NULL. Level of the performance monitors' interrupt, and in how many nanoseconds
+	 * (~0: never) dbt_vcpu_pmu_expire is to be called because a counter may then overflow. The
+	 * latest call counts. On the vCPU's thread.
+	 */
+	void (*pmu)(void *opaque, unsigned vcpu, bool level, u64 ns);
 	void *opaque;
 };
 
@@ -84,8 +90,9 @@ struct dbt_config {
 	bool no_chain;
 	bool no_call_ret;
 	bool no_flag_liveness;
-	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always; /* coordination */
-	bool count_insns; /* executed instructions for --stats; slows the guest */
+	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always,
+		no_define_before_use; /* coordination */
+	bool count_insns;	      /* executed instructions for --stats; slows the guest */
 };
 
 /*
@@ -115,6 +122,8 @@ enum dbt_exit_reason dbt_vcpu_run(struct dbt_vcpu *vcpu, struct dbt_exit *out);
 enum dbt_irq { DBT_IRQ = 1, DBT_FIQ = 2, DBT_SERROR = 4 };
 /* Level of the vCPU's IRQ/FIQ input; any thread. The caller wakes a vCPU that sleeps after WFI. */
 void dbt_vcpu_set_irq(struct dbt_vcpu *vcpu, enum dbt_irq line, bool level);
+/* Any thread: what dbt_ops.pmu asked for. */
+void dbt_vcpu_pmu_expire(struct dbt_vcpu *vcpu);
 /* True when an unmasked or masked interrupt is pending (what ends a WFI). */
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *vcpu);
 /* Makes dbt_vcpu_run return DBT_EXIT_KICK soon (about 0.1 us when running). Any thread. */

@@ -183,6 +183,8 @@ struct hir {
 	u8 sx;	 /* LD: sign-extend to w */
 	u8 mflags;
 	u8 sub;	  /* enum hir_atomic */
+	u8 defer; /* access: guest instructions back to a compare not carried out yet (schedule.c),
+		     0: none */
 	u16 insn; /* index of the guest instruction in the block */
 	u16 vop;
 	s32 imm2; /* LD/ST/LEA displacement; V: imm8 */
@@ -285,7 +287,8 @@ struct tr {
 	bool fp_checked; /* EL1: FPEN was tested in this block */
 	struct dbt_vm *vm;
 	u8 *code;		    /* BLOCK_ROOM bytes of code cache to encode into ... */
-	u8 *code_end;		    /* ... and how far placement got */
+	u8 *code_end;		    /* ... and how far placement got, */
+	u8 *hot_end;		    /* out-of-line code from here on */
 	unsigned n_rule, n_builder; /* instructions by rules, by builders */
 };
 
@@ -297,6 +300,7 @@ struct tr {
 #define TR_MODE_FP_TRAP BIT(1) /* CPACR_EL1.FPEN traps at EL0: FP/SIMD -> exception */
 #define TR_MODE_FZ	BIT(2) /* FPCR.FZ */
 #define TR_MODE_IXC	BIT(3) /* with FZ: FPSR.IXC is set, so that code may set it once more */
+#define TR_MODE_GP	BIT(5) /* a guarded page: BTYPE is checked where blocks begin */
 #define TR_MODE_STEP	BIT(4) /* debugged: one instruction a block, no slots; see dbt/debug.c */
 
 /*

@@ -15,7 +15,7 @@
 
 static unsigned access_el(const struct dbt_vcpu *cpu, bool unpriv)
 {
-	return unpriv ? 0 : cpu->ps.el;
+	return unpriv && !cpu->ps.uao ? 0 : cpu->ps.el;
 }
 
 static int mmio(struct dbt_vcpu *cpu, u64 pa, void *buf, unsigned size, bool write)
@@ -109,7 +109,7 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
 		return HELPER_JUMP;
 	}
-	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, unpriv))
+	if (unlikely(cpu->vm->watching) && debug_take_watch(cpu, GVA(va), size, write, !el))
 		return HELPER_JUMP;
 	for (unsigned k = 0; k < (first < size ? 2u : 1u); k++) {
 		unsigned n = k ? size - first : first;

@@ -17,7 +17,9 @@ struct entry {
 	u64 gpa;
 	u32 size; /* of the whole entry, a multiple of 8; 0: not complete */
 	u32 mode, hot;
-	u32 n;
+	u16 n;
+	u8 live; /* NZCV behind the block: 1 after the last instruction, 2 on the next edge, 4 if
+		    taken */
 	struct profile_host host;
 };
 
@@ -59,7 +61,8 @@ u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b,
 	e->gpa = b->page->gpa + tr->page_off;
 	e->mode = tr->mode;
 	e->hot = hot;
-	e->n = tr->n;
+	e->n = (u16)tr->n;
+	e->live = (u8)(tr->nzcv_live[tr->n - 1] | tr->live_next << 1 | tr->live_taken << 2);
 	e->host = *host;
 	p = (u8 *)(e + 1);
 	for (unsigned i = 0; i < tr->n; i++, p += 4)
@@ -122,7 +125,7 @@ static void dump_entry(const struct entry *e, FILE *f)
 	for (u32 k = 0; k < 3; k++)
 		for (u32 c = 0; c < XC_NUM; c++)
 			fprintf(f, "%c%u", c ? ',' : ' ', e->host.n[k][c]);
-	fprintf(f, "\n");
+	fprintf(f, " | %u\n", e->live);
 }
 
 void profile_dump(const struct dbt_vm *vm, FILE *f)

@@ -40,7 +40,8 @@ u64 profile_insns(const struct dbt_vm *vm);
  * instructions were translated (rule or "-", ":" and how many instructions it covers), "|", the
  * in-line host code in hexadecimal, "|", how often the final branch was taken, and three lists of
  * in-line host instructions by purpose (work, check, flags, state, poll, branch): of every run,
- * more when the branch is taken, more when it is not.
+ * more when the branch is taken, more when it is not; "|", where NZCV is live behind the block (1
+ * after the last instruction, 2 on the edge to the next, 4 if taken).
  */
 void profile_dump(const struct dbt_vm *vm, FILE *f);
 

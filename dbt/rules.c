@@ -8,6 +8,7 @@
 #include "dbt/hir.h"
 #include "dbt/rules_expr.h"
 #include "dbt/vm.h"
+#include "dbt/x64/regmap.h"
 
 typedef unsigned (*rule_fn)(struct tr *tr, const struct a64_insn *g);
 
@@ -33,6 +34,12 @@ static inline void rule_sp_base(struct hir *h)
 {
 	if (h->a.kind == H_X && h->a.reg == REG_SP && !(h->imm2 & ((1 << h->size) - 1)))
 		h->mflags |= HM_SPBASE;
+}
+
+/* Guest register r has a host register. */
+static inline bool rule_pinned(s64 r)
+{
+	return regmap_host[r & 31] >= 0;
 }
 
 /* Register r is written before anything can look at it after the rule (k instructions long). */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dbt/hir.h"
 #include "dbt/rules.h"
@@ -18,6 +19,7 @@ static int usage(FILE *out, int status)
 		"       armature rules show NAME...      rules as written\n"
 		"       armature rules stats             counts, and the encodings without a rule\n"
 		"       armature rules match FILE        which rules take FILE's instructions\n"
+		"       armature rules time FILE         what matching them costs\n"
 		"FILE is A64 assembly (.s, by aarch64-linux-gnu-as) or instruction words in "
 		"hexadecimal.\n");
 	return status;
@@ -184,30 +186,98 @@ static void print_match(struct tr *tr, unsigned k, u32 start)
 	}
 }
 
-/* Cuts the words into blocks as the translator would and shows what takes each. */
-static int match(const char *file)
+static struct dbt_vm match_vm = {.cfg.rules = DBT_RULES_LEARNED};
+static u32 words[MAX_WORDS];
+
+/* Number of instruction words in the file, or -1 after a message. */
+static long read_words(const char *file)
 {
-	static struct dbt_vm vm = {.cfg.rules = DBT_RULES_LEARNED};
-	static struct tr tr;
-	static u32 words[MAX_WORDS];
 	size_t len = strlen(file);
 	bool asm_source = len > 2 && !strcmp(file + len - 2, ".s");
 	long n = asm_source ? assemble(file, words) : hex_words(file, words);
 
-	if (n <= 0) {
-		fprintf(stderr, "%s: no instructions\n", file);
-		return 1;
+	if (n > 0)
+		return n;
+	fprintf(stderr, "%s: no instructions\n", file);
+	return -1;
+}
+
+/* The block from word `at` of n, cut as the translator would. */
+static void cut_block(struct tr *tr, long at, long n)
+{
+	tr->vm = &match_vm;
+	tr->page_off = (u32)(4 * at);
+	tr->hir.n = 0;
+	for (tr->n = 0; tr->n < 48 && at + tr->n < n;) {
+		a64_decode(words[at + tr->n], &tr->insn[tr->n]);
+		if (a64_op_flags(tr->insn[tr->n++].op) & (A64F_BR | A64F_END))
+			break;
 	}
-	for (long at = 0; at < n; at += tr.n) {
-		tr.vm = &vm;
-		tr.page_off = (u32)(4 * at);
-		tr.hir.n = 0;
-		for (tr.n = 0; tr.n < 48 && at + tr.n < n;) {
-			a64_decode(words[at + tr.n], &tr.insn[tr.n]);
-			if (a64_op_flags(tr.insn[tr.n++].op) & (A64F_BR | A64F_END))
-				break;
+	liveness(tr);
+}
+
+static u64 cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+/* All blocks, decoded, with or without matching; nanoseconds. */
+static u64 time_round(struct tr *tr, long n, bool apply, unsigned *matched)
+{
+	u64 start = cpu_ns();
+
+	for (long at = 0; at < n; at += tr->n) {
+		cut_block(tr, at, n);
+		for (tr->i = 0; apply && tr->i < tr->n;) {
+			unsigned k;
+
+			tr->hir.ntmp = 0;
+			k = rules_apply(tr);
+			*matched += k;
+			tr->i += k ? k : 1;
 		}
-		liveness(&tr);
+	}
+	return cpu_ns() - start;
+}
+
+/* Decoding and liveness are measured alone and subtracted: what remains is matching and expansion.
+ */
+static int time_match(const char *file)
+{
+	static struct tr tr;
+	u64 with = 0, without = 0;
+	unsigned matched = 0, rounds = 0;
+	long n = read_words(file);
+
+	if (n < 0)
+		return 1;
+	while (with < 300000000ull) {
+		without += time_round(&tr, n, false, &matched);
+		with += time_round(&tr, n, true, &matched);
+		rounds++;
+	}
+	printf("%ld instructions, %u %% by rules: matching and expansion %.1f ns a guest "
+	       "instruction, decoding "
+	       "and liveness %.1f ns\n",
+	       n, (unsigned)(100ull * matched / ((u64)n * rounds)),
+	       (double)(s64)(with - without) / (double)n / rounds,
+	       (double)without / (double)n / rounds);
+	return 0;
+}
+
+/* Shows what takes each instruction. */
+static int match(const char *file)
+{
+	static struct tr tr;
+	long n = read_words(file);
+
+	if (n < 0)
+		return 1;
+	for (long at = 0; at < n; at += tr.n) {
+		cut_block(&tr, at, n);
 		for (tr.i = 0; tr.i < tr.n;) {
 			u32 start = tr.hir.n;
 			unsigned k;
@@ -232,6 +302,8 @@ int rules_command(int argc, char **argv)
 		return stats();
 	if (argc == 2 && !strcmp(argv[0], "match"))
 		return match(argv[1]);
+	if (argc == 2 && !strcmp(argv[0], "time"))
+		return time_match(argv[1]);
 	if (argc == 1 && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")))
 		return usage(stdout, 0);
 	return usage(stderr, 2);

@@ -35,6 +35,21 @@ static u64 leave_error(struct dbt_vcpu *cpu, const char *what)
 	return leave(cpu, DBT_EXIT_ERROR);
 }
 
+/* Code made so far does not do what `flag` wants of it: it goes, once. */
+void vm_set_flag(struct dbt_vm *vm, bool *flag)
+{
+	bool first;
+
+	if (likely(__atomic_load_n(flag, __ATOMIC_RELAXED)))
+		return;
+	pthread_mutex_lock(&vm->lock);
+	first = !*flag;
+	__atomic_store_n(flag, true, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&vm->lock);
+	if (first)
+		code_flush_all(vm);
+}
+
 /*
  * Code page of the instruction at pc; valid until this vCPU next waits or passes the dispatcher.
  * NULL: an exception was taken or something changed meanwhile (dispatch again), or *fatal is set.
@@ -58,13 +73,17 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 	if (e && slot < BIT(47)) {
 		page = container_of((u32(*)[SLOTS_PER_PAGE])(e + ALIGN_DOWN(cpu->pc, PAGE_SIZE)),
 				    struct code_page, slots);
-		if (page->mode == mode)
+		if ((page->mode & ~(u32)TR_MODE_GP) == mode)
 			return page;
 	}
 	seq = view_seq(cpu->view);
 	if (mmu_walk(cpu, GVA(cpu->pc), ACC_EXEC, cpu->ps.el, &w)) {
 		a64_take_iabt(cpu, cpu->pc, w.fault);
 		return NULL;
+	}
+	if (w.guarded) {
+		mode |= TR_MODE_GP;
+		vm_set_flag(vm, &vm->bti);
 	}
 	page = code_page_get(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), mode);
 	if (!page) {
@@ -89,8 +108,11 @@ static struct code_page *fetch_page(struct dbt_vcpu *cpu, bool *fatal)
 static void take_requests(struct dbt_vcpu *cpu)
 {
 	if (atomic_load_explicit(&cpu->exit_req, memory_order_relaxed)) {
-		atomic_exchange(&cpu->exit_req, 0);
+		u32 req = atomic_exchange(&cpu->exit_req, 0);
+
 		smp_pass(cpu);
+		if (unlikely(req & EXIT_REQ_PMU))
+			pmu_update(cpu);
 	}
 }
 
@@ -119,6 +141,7 @@ u64 dbt_dispatch(struct dbt_vcpu *cpu)
 		int r;
 
 		take_requests(cpu);
+		cpu_btype_settle(cpu, cpu->pc);
 		if (unlikely(cpu->debug.armed))
 			debug_after(cpu);
 		if (cpu->pending_exit >= 0)
@@ -230,6 +253,14 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 	int r;
 
 	cpu->pc = cpu->page_va + off;
+	if (DESC_DEFER(desc)) {
+		struct a64_insn in;
+
+		if (fetch_insn(cpu, cpu->pc - 4 * DESC_DEFER(desc), &raw))
+			return dbt_dispatch(cpu);
+		a64_decode(raw, &in);
+		cpu_compare(cpu, &in);
+	}
 	if (desc & DESC_EXACT) {
 		cpu->stats.mem_slow++;
 		if (fetch_insn(cpu, cpu->pc, &raw))
@@ -252,7 +283,7 @@ static u64 access_slow(struct dbt_vcpu *cpu, u32 desc)
 static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 {
 	struct dbt_vm *vm = cpu->vm;
-	bool unpriv = desc & DESC_UNPRIV;
+	bool unpriv = desc & DESC_UNPRIV && !cpu->ps.uao;
 	struct dbt_view *v;
 	unsigned el = unpriv ? 0 : cpu->ps.el;
 	enum access acc = desc & DESC_STORE ? ACC_WRITE : ACC_READ;
@@ -498,6 +529,11 @@ void dbt_vcpu_set_irq(struct dbt_vcpu *cpu, enum dbt_irq line, bool level)
 	}
 	atomic_fetch_or(&cpu->irq_lines, (u32)line);
 	atomic_fetch_or(&cpu->exit_req, (u32)EXIT_REQ_IRQ);
+}
+
+void dbt_vcpu_pmu_expire(struct dbt_vcpu *cpu)
+{
+	atomic_fetch_or(&cpu->exit_req, (u32)EXIT_REQ_PMU);
 }
 
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *cpu)

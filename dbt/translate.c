@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "dbt/a64/helpers_fp.h"
+#include "dbt/a64/regs.h"
 #include "dbt/rules.h"
 
 #define MAX_INSNS      48
@@ -44,6 +45,20 @@ static bool flags_live_at(const u32 *code, s64 off, unsigned depth)
 	return true;
 }
 
+void tr_spread_liveness(struct tr *tr, bool live)
+{
+	for (unsigned i = tr->n; i-- > 0;) {
+		u32 f = a64_op_flags(tr->insn[i].op);
+
+		tr->nzcv_live[i] = live;
+		if (f & A64F_WF)
+			live = false;
+		/* What may fault shows NZCV to the handler. */
+		if (f & (A64F_RF | A64F_SYS | A64F_LD | A64F_ST))
+			live = true;
+	}
+}
+
 /* NZCV liveness of the block's instructions, looking into its successors. */
 static void analyse_flags(struct tr *tr, const u32 *code)
 {
@@ -69,16 +84,7 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 	}
 	if (tr->vm->cfg.no_flag_liveness || tr->vm->cfg.no_across_blocks || tr->mode & TR_MODE_STEP)
 		tr->live_next = tr->live_taken = live = true;
-	for (unsigned i = tr->n; i-- > 0;) {
-		u32 f = a64_op_flags(tr->insn[i].op);
-
-		tr->nzcv_live[i] = live;
-		if (f & A64F_WF)
-			live = false;
-		/* What may fault shows NZCV to the handler. */
-		if (f & (A64F_RF | A64F_SYS | A64F_LD | A64F_ST))
-			live = true;
-	}
+	tr_spread_liveness(tr, live);
 }
 
 static void decode_block(struct tr *tr, const u32 *code, unsigned max)
@@ -151,8 +157,32 @@ static void undef_block(struct tr *tr)
 	emit_undef(tr);
 }
 
-/* Emits HIR for the decoded instructions; shortens tr->n where something ends the block early. */
-static void build_block(struct tr *tr)
+/* The block may be entered by an indirect branch, and its page is guarded. */
+static void check_btype(struct tr *tr)
+{
+	struct hir_opnd state = hstate(offsetof(struct dbt_vcpu, btype)), t = state;
+	const struct a64_insn *in = &tr->insn[0];
+	unsigned ok = in->op == A64_BTI ? bti_targets(in) : is_paci_sp(in) ? BIT(1) | BIT(2) : 0;
+	struct hir *h = NULL;
+
+	if (in->op == A64_BRK || in->op == A64_HLT)
+		return; /* compatible, and SPSR_EL1 shows the BTYPE they met */
+	if (!ok) {
+		h = hir2(&tr->hir, HIR_BAILNZ, 4, hnone(), state);
+	} else if (ok != (BIT(1) | BIT(2) | BIT(3))) { /* one is left out: 3 by c, 2 by j */
+		t = htmp(&tr->hir);
+		hir_emit(&tr->hir, HIR_XOR, 4, t, state, himm(ok & BIT(2) ? 3 : 2));
+		h = hir2(&tr->hir, HIR_BAILZ, 4, hnone(), t);
+	}
+	if (h) {
+		h->fn = helper_bti;
+		h->raw = in->raw;
+	}
+	if (ok)
+		hir2(&tr->hir, HIR_MOV, 4, state, himm(0));
+}
+
+void tr_build(struct tr *tr)
 {
 	enum dbt_rules_mode rules = tr->vm->cfg.rules;
 
@@ -161,11 +191,14 @@ static void build_block(struct tr *tr)
 	tr->n_rule = tr->n_builder = 0;
 	tr->ended = tr->fp_checked = false;
 	for (tr->i = 0; tr->i < tr->n && !tr->ended;) {
-		unsigned start = tr->hir.n, k = 0;
+		unsigned start, k = 0;
 
 		tr->rule[tr->i] = 0;
 		tr->hir.insn = tr->i;
 		tr->hir.ntmp = tr->hir.nvtmp = 0;
+		if (!tr->i && tr->mode & TR_MODE_GP && (!tr->single || tr->mode & TR_MODE_STEP))
+			check_btype(tr);
+		start = tr->hir.n;
 		/* YIELD is a rule's no-op only where there is nobody to yield to. */
 		if (rules != DBT_RULES_NONE &&
 		    (tr->insn[tr->i].op != A64_YIELD || tr->vm->cfg.max_vcpus < 2))
@@ -258,7 +291,7 @@ static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 	while (max && !b) {
 		decode_block(tr, code, max);
 		analyse_flags(tr, code);
-		build_block(tr);
+		tr_build(tr);
 		b = tr->n ? place_block(tr->vm, tr, page, &why) : NULL;
 		if (!b) {
 			if (why && log_topics)

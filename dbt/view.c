@@ -312,7 +312,10 @@ static bool checks_alignment(const struct dbt_vcpu *cpu)
 
 static void set_user_tables(struct dbt_vcpu *cpu)
 {
-	const struct dbt_view *v = checks_alignment(cpu) ? &cpu->vm->none : cpu->user_view;
+	const struct dbt_view *v = cpu->ps.uao && cpu->ps.el ? cpu->view : cpu->user_view;
+
+	if (unlikely(checks_alignment(cpu)))
+		v = &cpu->vm->none;
 
 	cpu->user_ld_tab = v->ld;
 	cpu->user_st_tab = v->st;

@@ -218,13 +218,14 @@ void dbt_vm_get_stats(struct dbt_vm *vm, struct dbt_stats *st)
 	u64 *sum = (u64 *)st;
 
 	*st = vm->stats;
-	st->insns_executed = profile_insns(vm);
 	for (unsigned i = 0; i < vm->nvcpus; i++) {
 		const u64 *add = (const u64 *)&vm->vcpu[i]->stats;
 
 		for (unsigned k = 0; k < sizeof(*st) / sizeof(u64); k++)
 			sum[k] += add[k];
 	}
+	if (vm->cfg.count_insns) /* else a guest's PMU may have asked */
+		st->insns_executed = profile_insns(vm);
 }
 
 void dbt_vm_dump_stats(struct dbt_vm *vm, FILE *f)

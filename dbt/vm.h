@@ -80,11 +80,14 @@ struct site {
 };
 
 /* Miss descriptor: what a failed inline check tells the C side. */
-#define DESC_OFF(d)   ((d)&0x3ffu) /* instruction index in the page */
-#define DESC_LEN(d)   (((d) >> 10 & 0xffu) + 1)
-#define DESC_STORE    BIT(18)
-#define DESC_UNPRIV   BIT(19)
-#define DESC_EXACT    BIT(20) /* a lone load/store: may be emulated in C at once */
+#define DESC_OFF(d) ((d)&0x3ffu) /* instruction index in the page */
+#define DESC_LEN(d) (((d) >> 10 & 0xffu) + 1)
+#define DESC_STORE  BIT(18)
+#define DESC_UNPRIV BIT(19)
+#define DESC_EXACT  BIT(20) /* a lone load/store: may be emulated in C at once */
+#define DESC_DEFER(d)                                                                \
+	((d) >> 21 & 0x3fu)   /* instructions back to a compare that is due, 0: none \
+			       */
 #define DESC_INDIRECT BIT(31) /* an indirect branch, rax = target */
 
 /*
@@ -203,6 +206,9 @@ struct dbt_vm {
 	u64 view_stamp;
 
 	struct excl_bucket *excl;
+	/* Once set, all code does it; vm_set_flag. */
+	bool bti;		 /* a guarded page has been executed: keeps PSTATE.BTYPE */
+	bool count_insns;	 /* a PMU counts instructions: blocks add theirs to the vCPU */
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;
@@ -367,6 +373,7 @@ static inline bool debug_wanted(const struct dbt_vcpu *cpu)
 }
 
 /* ---- run.c ---- (called from thunks) */
+void vm_set_flag(struct dbt_vm *vm, bool *flag); /* takes the lock */
 u64 dbt_dispatch(struct dbt_vcpu *cpu);
 u64 dbt_do_chain(struct dbt_vcpu *cpu, u32 site, u32 off);
 u64 dbt_do_miss(struct dbt_vcpu *cpu);

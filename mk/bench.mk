@@ -23,3 +23,14 @@ bench: setup ## boot time, CPU-bound programs, memory: armature against QEMU; wr
 
 bench-run:
 	$(Q)/usr/bin/python3 -B tests/bench/bench.py --armature $(BUILD)/armature --guest $(GUEST) --output docs/performance.md $(BENCH_ARGS)
+
+# The tables of docs/evaluation.md: coverage, host instructions, coordination, ablation. About 10 minutes on a quiet host.
+EVALUATE_ARGS ?=
+.PHONY: evaluate evaluate-run
+evaluate: setup ## what rules cover and each optimisation is worth; writes docs/evaluation.md
+	$(Q)$(MAKE) --no-print-directory all guest guest-bench
+	$(Q)$(MAKE) --no-print-directory evaluate-run
+
+evaluate-run:
+	$(Q)/usr/bin/python3 -B tests/bench/evaluate.py --armature $(BUILD)/armature --guest $(GUEST) \
+		--output docs/evaluation.md $(EVALUATE_ARGS)

@@ -17,10 +17,11 @@ fuzz-build: $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/%)
 fuzz-run:
 	$(Q)failed=0; for p in $(FUZZ_PROGS); do \
 		n=$${p##*/}; mkdir -p $(FUZZ_BUILD)/corpus/$$n; \
-		r=tests/fuzz/regress/$$n; [ -d $$r ] || r=; \
+		r=tests/fuzz/regress/$$n; [ -d $$r ] || r=; s=; t=10; \
+		case $$n in fuzz_rules*) s=$(FUZZ_BUILD)/seeds; tests/rules/seeds $$s; t=100;; esac; \
 		echo "  FUZZ    $$n ($(FUZZ_TIME) s)"; \
-		$$p -max_total_time=$(FUZZ_TIME) -max_len=4096 -len_control=0 -timeout=10 -print_final_stats=1 \
-			$(FUZZ_BUILD)/corpus/$$n $$r >$(FUZZ_BUILD)/$$n.log 2>&1 || \
+		$$p -max_total_time=$(FUZZ_TIME) -max_len=4096 -len_control=0 -timeout=$$t -print_final_stats=1 \
+			$(FUZZ_BUILD)/corpus/$$n $$r $$s >$(FUZZ_BUILD)/$$n.log 2>&1 || \
 			{ tail -40 $(FUZZ_BUILD)/$$n.log; echo "not ok - $$n"; failed=1; continue; }; \
 		grep -a 'number_of_executed_units\|^#.*DONE' $(FUZZ_BUILD)/$$n.log; \
 		echo "ok - $$n"; \

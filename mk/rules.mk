@@ -52,7 +52,7 @@ prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
-LEARN_SRC := $(wildcard rules/learn/*.c) rules/prove/concrete.c rules/prove/concrete_rule.c \
+LEARN_SRC := $(filter-out rules/learn/eval.c,$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
              rules/prove/instance.c $(wildcard rules/lang/*.c)
 
 $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $(RULES_LANG) \
@@ -62,16 +62,44 @@ $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $(LEARN_SRC) $(BUILD)/libarmature.a $(LDLIBS) \
 		-lZydis -ldw -lelf -pthread
 
+# What rules would do with an execution profile (armature run --profile).
+$(BUILD)/rules-eval: rules/learn/eval.c $(BUILD)/libarmature.a
+	@echo "  HOSTCC  $@"
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $< $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+
+# ... likewise, of candidates that are not proven yet
+LEARN_DIR := $(BUILD)/learn
+$(LEARN_DIR)/rules-eval: $(BUILD)/corpus.rules rules/learn/eval.c dbt/rules.c $(BUILD)/gen/rules-compile \
+                         $(BUILD)/libarmature.a
+	@mkdir -p $(@D)/gen
+	@echo "  HOSTCC  $@"
+	$(Q)$(BUILD)/gen/rules-compile --unproven -o $(@D)/gen/rules_gen.inc base $(RULES_BASE) learned $(BUILD)/corpus.rules
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O1 -I$(@D)/gen -I$(BUILD)/gen -o $@ rules/learn/eval.c dbt/rules.c \
+		$(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+
 .PHONY: learn corpus
 corpus: ## fetch and compile what rules are learned from
 	$(Q)rules/learn/corpus.sh $(BUILD)/corpus
 
-# What is not proven is left out; the solver's limit is short, for there are many.
-learn: corpus $(BUILD)/rules-learn $(BUILD)/rules-prove ## learn rules from the corpus, prove them, write rules/learned
-	$(Q)$(BUILD)/rules-learn -j $(PROVE_JOBS) $(LEARN_FLAGS) -o $(BUILD)/corpus.rules $(BUILD)/corpus/list
+$(BUILD)/corpus.rules: $(BUILD)/rules-learn | corpus
+	$(Q)$(BUILD)/rules-learn -j $(PROVE_JOBS) $(LEARN_FLAGS) -o $@.tmp $(BUILD)/corpus/list >$(BUILD)/learn-stats
+	$(Q)mv $@.tmp $@
+	$(Q)cat $(BUILD)/learn-stats
+
+# Training profiles want a guest with a disk of programs (make guest guest-bench); without, corpus counts decide.
+$(BUILD)/profile/train.prof: | $(BUILD)/armature
+	$(Q)/usr/bin/python3 -B rules/learn/profile.py --armature $(BUILD)/armature --guest $(GUEST) --out $(@D) train
+LEARN_PROFILE := $(if $(wildcard $(GUEST)/bench.img),$(BUILD)/profile/train.prof)
+
+# Fetch, compile, learn, choose, prove. What is not proven is left out; the solver's limit is short, for there are
+# many. Each step is kept: a second call goes on where the first was broken off (rm $(BUILD)/corpus.rules: learn anew).
+learn: $(LEARN_DIR)/rules-eval $(BUILD)/rules-prove $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned
+	$(Q)$(if $(LEARN_PROFILE),$(LEARN_DIR)/rules-eval --uses $(LEARN_PROFILE) >$(LEARN_DIR)/uses)
+	$(Q)/usr/bin/python3 -B rules/learn/select.py $(BUILD)/corpus.rules $(if $(LEARN_PROFILE),--uses $(LEARN_DIR)/uses) \
+		$(SELECT_FLAGS) --out $(LEARN_DIR)/corpus.rules
 	$(Q)mkdir -p rules/learned
-	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --timeout 10 $(RULES_MODEL:%=--model %) \
-		--records rules/proofs --keep rules/learned/corpus.rules $(BUILD)/corpus.rules >$(BUILD)/learn-proofs.log
+	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --timeout 5 $(RULES_MODEL:%=--model %) \
+		--records rules/proofs --keep rules/learned/corpus.rules $(LEARN_DIR)/corpus.rules >$(BUILD)/learn-proofs.log
 	$(Q)tail -1 $(BUILD)/learn-proofs.log
 
 # ---- the models against other implementations ----

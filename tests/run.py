@@ -6,8 +6,8 @@
 
 A program reports each test as a TAP line, "ok 1 - name" or "not ok 2 - name"; "# SKIP" or "# TODO" after an
 "ok" counts as neither. A program that ends with another status than its results tell, that a signal ends, that
-reports fewer results than its plan ("1..N"), none at all, or that does not end in time, counts as one failure
-more. The output of failing programs is shown; everything is kept under --log.
+reports fewer results than its plan ("1..N"), none at all, no plan, "Bail out!", or that does not end in time, counts
+as one failure more. The output of failing programs is shown; everything is kept under --log.
 """
 import argparse
 import concurrent.futures
@@ -29,11 +29,16 @@ class Outcome:
     def __init__(self, name):
         self.name, self.passed, self.skipped, self.failures, self.text = name, 0, 0, [], ""
         self.planned, self.seen = 0, 0
+        self.has_plan = False
 
     def line(self, line):
+        if line.startswith("Bail out!"):
+            self.failures.append(line)
+            return
         m = PLAN.match(line)
         if m:
             self.planned += int(m.group(1))
+            self.has_plan = True
         m = RESULT.match(line)
         if not m:
             return
@@ -89,6 +94,8 @@ def run(command, timeout, logdir, live):
         out.failures.append(f"{out.seen} results, {out.planned} planned")
     elif not out.seen:
         out.failures.append("reported no test")
+    elif not out.has_plan:
+        out.failures.append("ended before its plan")
     if logdir:
         with open(os.path.join(logdir, out.name + ".log"), "w") as f:
             f.write(out.text + "\n")

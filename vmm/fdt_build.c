@@ -130,6 +130,18 @@ static void build_timer(struct tree *t, const struct vm_config *cfg)
 	end(t);
 }
 
+static void build_pmu(struct tree *t, const struct vm_config *cfg)
+{
+	u32 flags = IRQ_LEVEL_HIGH;
+
+	if (cfg->machine.gic == 2)
+		flags |= (u32)(BIT(cfg->machine.cpus) - 1) << 8;
+	begin(t, "pmu", 0);
+	prop_string(t, "compatible", "arm,armv8-pmuv3");
+	CELLS(t, "interrupts", IRQ_PPI, PMU_PPI - 16, flags);
+	end(t);
+}
+
 static void build_primecell(struct tree *t, const char *name, const char *compatible, u64 base,
 			    u32 spi, const char *clock_names, size_t names_len)
 {
@@ -229,6 +241,7 @@ void *fdt_build(const struct vm_config *cfg, const struct backend *backends, uns
 	end(&t);
 	build_gic(&t, cfg);
 	build_timer(&t, cfg);
+	build_pmu(&t, cfg);
 	build_platform(&t);
 	build_virtio(&t, backends, n);
 	end(&t);

@@ -223,6 +223,34 @@ static int probe_timer(struct probe *p)
 	return machine_add_device(m, gtimer_device(m->timer));
 }
 
+static void pmu_fired(void *opaque)
+{
+	struct machine_timer_arg *arg = opaque;
+
+	dbt_vcpu_pmu_expire(arg->m->vcpu[arg->cpu].dbt);
+}
+
+/* The monitors are the CPU's; a deadline and an interrupt are what the machine has of them. */
+static int probe_pmu(struct probe *p)
+{
+	struct machine *m = p->m;
+	unsigned intid;
+
+	if (m->pmu_source[0])
+		return bad_node(p, "a second set of performance monitors");
+	if (get_intid(p, 0, &intid))
+		return -EINVAL;
+	if (intid != PMU_PPI)
+		return bad_node(p, "the performance monitors are wired to PPI 7 (interrupt 23)");
+	for (unsigned i = 0; i < m->cfg->machine.cpus; i++) {
+		m->timer_arg[i] = (struct machine_timer_arg){.m = m, .cpu = i};
+		m->pmu_source[i] = event_timer_add(m->loop, pmu_fired, &m->timer_arg[i]);
+		if (!m->pmu_source[i])
+			return bad_node(p, strerror(errno));
+	}
+	return 0;
+}
+
 /* ---- devices ---- */
 
 static void first_output(void *opaque)
@@ -378,7 +406,7 @@ static const struct {
 	{"virtio,mmio", probe_virtio, false},	  {"arm,psci-1.0", probe_psci, false},
 	{"arm,psci-0.2", probe_psci, false},	  {"qemu,pvpanic-mmio", probe_pvpanic, false},
 	{"armature,marker", probe_marker, false}, {"fixed-clock", probe_nothing, false},
-	{"simple-bus", probe_bus, false},
+	{"simple-bus", probe_bus, false},	  {"arm,armv8-pmuv3", probe_pmu, false},
 };
 
 /* Nodes that describe no device, by name without the unit address. */

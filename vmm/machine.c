@@ -40,6 +40,17 @@ static int op_sysreg_write(void *opaque, unsigned cpu, u32 id, u64 val)
 	return err == -ENOENT ? gic_sysreg_write(m->gic, cpu, id, val) : err;
 }
 
+static void op_pmu(void *opaque, unsigned cpu, bool level, u64 ns)
+{
+	struct machine *m = opaque;
+
+	if (!m->pmu_source[cpu]) /* no node in the tree, no interrupt */
+		return;
+	gic_set_ppi(m->gic, cpu, PMU_PPI, level);
+	if (ns != ~0ull)
+		event_timer_set(m->pmu_source[cpu], ns);
+}
+
 /* ---- requests ---- */
 
 static void request_notified(void *opaque)
@@ -134,6 +145,7 @@ static int make_translator(struct machine *m)
 				.mmio_write = op_mmio_write,
 				.sysreg_read = op_sysreg_read,
 				.sysreg_write = op_sysreg_write,
+				.pmu = op_pmu,
 				.opaque = m,
 			},
 		.code_cache_size = t->code_cache,
@@ -149,6 +161,7 @@ static int make_translator(struct machine *m)
 		.no_lazy_flags = !t->coordination.lazy_flags,
 		.no_across_blocks = !t->coordination.across_blocks,
 		.no_across_memory = !t->coordination.across_memory,
+		.no_define_before_use = !t->coordination.define_before_use,
 		.poll_always = !t->coordination.interrupt_checks,
 		.count_insns = t->count_insns,
 	};
@@ -313,6 +326,8 @@ void machine_destroy(struct machine *m)
 		m->device[i]->ops->destroy(m->device[i]);
 	for (unsigned i = 0; i < CONFIG_MAX_CPUS; i++)
 		event_del(m->timer_source[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_CPUS; i++)
+		event_del(m->pmu_source[i]);
 	backends_close(m);
 	vcpus_destroy(m);
 	if (m->dbt)

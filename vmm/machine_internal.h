@@ -18,6 +18,7 @@
 #include "vmm/mmio_bus.h"
 
 #define MACHINE_MAX_DEVICES 64
+#define PMU_PPI		    23 /* the performance monitors' interrupt, as in QEMU's virt */
 
 /* The host's half of a device, made from the configuration; a node of the tree binds to it by id.
  */
@@ -84,6 +85,7 @@ struct machine {
 	struct gtimer *timer;
 	struct event_source *timer_source[CONFIG_MAX_CPUS];
 	struct machine_timer_arg timer_arg[CONFIG_MAX_CPUS];
+	struct event_source *pmu_source[CONFIG_MAX_CPUS]; /* NULL: no performance monitors */
 	struct device *serial;
 	struct chardev *serial_chardev;
 	unsigned n_chardevs;

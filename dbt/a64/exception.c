@@ -17,6 +17,7 @@ static void take(struct dbt_vcpu *cpu, unsigned vector, u64 elr)
 {
 	struct a64_pstate *ps = &cpu->ps;
 
+	cpu_btype_settle(cpu, cpu->pc);
 	cpu->sys.spsr_el1 = cpu_pstate_get(cpu);
 	cpu->sys.elr_el1 = elr;
 	if (ps->el == 0)
@@ -24,10 +25,11 @@ static void take(struct dbt_vcpu *cpu, unsigned vector, u64 elr)
 	else if (ps->spsel)
 		vector += 0x200;
 	cpu_sp_save(cpu);
-	ps->el = 1;
+	pmu_set_el(cpu, 1);
 	ps->spsel = 1;
 	ps->daif = DAIF_D | DAIF_A | DAIF_I | DAIF_F;
-	ps->il = ps->ss = ps->btype = ps->uao = ps->stepped = 0;
+	ps->il = ps->ss = ps->uao = ps->stepped = 0;
+	cpu->btype = 0;
 	if (!(cpu->sys.sctlr_el1 & SCTLR_SPAN))
 		ps->pan = 1;
 	ps->ssbs = !!(cpu->sys.sctlr_el1 & SCTLR_DSSBS);
@@ -236,12 +238,47 @@ int helper_eret(struct dbt_vcpu *cpu, u32 raw)
 	if (!debug_eret_ss(cpu, spsr))
 		spsr &= ~(u32)PSR_SS;
 	cpu_pstate_set(cpu, spsr);
-	cpu->pc = mmu_branch_addr(cpu, elr, cpu->ps.el);
+	cpu->pc = cpu->btype_pc = mmu_branch_addr(cpu, elr, cpu->ps.el);
 	/* The next instruction, whatever it is, would raise this; nothing can come between. */
 	if (unlikely(cpu->ps.il))
 		a64_take_sync(cpu, EC_ILLEGAL, 0, cpu->pc);
 	return HELPER_JUMP;
 }
+
+/* ---- branch target identification ---- */
+
+void cpu_btype_settle(struct dbt_vcpu *cpu, u64 pc)
+{
+	if (cpu->btype_pc != pc)
+		cpu->btype = 0;
+}
+
+/* BTypeCompatible of what may begin a block, for a BTYPE other than 0. */
+static bool btype_compatible(const struct dbt_vcpu *cpu, u32 raw, u32 btype)
+{
+	struct a64_insn in;
+
+	a64_decode(raw, &in);
+	switch (in.op) {
+	case A64_BTI: return bti_targets(&in) >> btype & 1;
+	case A64_HINT:
+		if (!is_paci_sp(&in))
+			return false;
+		return btype != 3 || !(cpu->sys.sctlr_el1 & (cpu->ps.el ? SCTLR_BT1 : SCTLR_BT0));
+	default: return false;
+	}
+}
+
+int helper_bti(struct dbt_vcpu *cpu, u32 raw)
+{
+	if (!btype_compatible(cpu, raw, cpu->btype))
+		a64_take_sync(cpu, EC_BTI, cpu->btype, cpu->pc);
+	else
+		cpu->btype = 0; /* and again, from the start */
+	return HELPER_JUMP;
+}
+
+/* ---- waiting ---- */
 
 enum { WFX_TI_WFI = 0, WFX_TI_WFIT = 2 };
 

@@ -40,7 +40,7 @@ static const struct id_field {
 	{AA64PFR0, 56, 3, "CSV2", ""},
 	{AA64PFR0, 60, 1, "CSV3", ""},
 
-	{AA64PFR1, 0, 0, "BT", "bti"},
+	{AA64PFR1, 0, 1, "BT", "bti"},
 	{AA64PFR1, 4, 2, "SSBS", "ssbs"},
 
 	{AA64DFR0, 0, 6, "DebugVer", ""},

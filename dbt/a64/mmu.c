@@ -15,6 +15,7 @@
 #define PTE_AP_RO   BIT(7)
 #define PTE_AF	    BIT(10)
 #define PTE_NG	    BIT(11)
+#define PTE_GP	    BIT(50)
 #define PTE_DBM	    BIT(51)
 #define PTE_PXN	    BIT(53)
 #define PTE_UXN	    BIT(54)
@@ -128,6 +129,7 @@ static void leaf_attributes(const struct dbt_vcpu *cpu, u64 desc, struct walk *w
 	/* Device and Normal non-cacheable memory is always outer shareable (PAR_EL1.SH). */
 	w->sh = w->device || w->attr == 0x44 ? 2 : (u8)BITS(desc, 9, 8);
 	w->global = !(desc & PTE_NG);
+	w->guarded = desc & PTE_GP;
 }
 
 /*
@@ -276,6 +278,7 @@ static int walk_flat(const struct dbt_vcpu *cpu, u64 va, struct walk *w)
 	w->pa = va;
 	w->block = BIT(30);
 	w->r = w->w = w->x = w->global = true;
+	w->guarded = false;
 	w->device = !dbt_ram_ptr(cpu->vm, va, 1);
 	w->attr = 0; /* what PAR_EL1 shows: Device-nGnRnE, outer shareable */
 	w->sh = 2;

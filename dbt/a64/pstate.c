@@ -28,13 +28,37 @@ void cpu_nzcv_set(struct dbt_vcpu *cpu, u32 nzcv)
 			       (nzcv & 2 ? 0 : HOST_CF) | (nzcv & 1));
 }
 
+void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in)
+{
+	bool imm = in->op == A64_SUBS_imm || in->op == A64_ADDS_imm || in->op == A64_ANDS_imm;
+	bool sp = in->op == A64_SUBS_imm || in->op == A64_ADDS_imm; /* register 31 is SP */
+	bool sub = in->op == A64_SUBS_imm || in->op == A64_SUBS_shift;
+	u64 mask = in->sf ? ~0ull : 0xffffffffull, top = in->sf ? BIT(63) : BIT(31);
+	u64 a = (in->rn == 31 && !sp ? 0 : cpu->x[in->rn]) & mask;
+	u64 b = (imm ? (u64)in->imm : in->rm == 31 ? 0 : cpu->x[in->rm]) & mask, r;
+	bool c = false, v = false;
+
+	if (in->op == A64_ANDS_imm || in->op == A64_ANDS_shift) {
+		r = a & b;
+	} else if (sub) {
+		r = (a - b) & mask;
+		c = a >= b;
+		v = (a ^ b) & (a ^ r) & top;
+	} else {
+		r = (a + b) & mask;
+		c = r < a;
+		v = ~(a ^ b) & (a ^ r) & top;
+	}
+	cpu_nzcv_set(cpu, (r & top ? 8 : 0) | (r ? 0 : 4) | (c ? 2 : 0) | (v ? 1 : 0));
+}
+
 u32 cpu_pstate_get(const struct dbt_vcpu *cpu)
 {
 	const struct a64_pstate *ps = &cpu->ps;
 
 	return cpu_nzcv_get(cpu) << 28 | (u32)ps->dit << 24 | (u32)ps->uao << 23 |
 	       (u32)ps->pan << 22 | (u32)ps->ss << 21 | (u32)ps->il << 20 | (u32)ps->ssbs << 12 |
-	       (u32)ps->btype << PSR_BTYPE_LSB | (u32)ps->daif << PSR_DAIF_LSB | (u32)ps->el << 2 |
+	       cpu->btype << PSR_BTYPE_LSB | (u32)ps->daif << PSR_DAIF_LSB | (u32)ps->el << 2 |
 	       ps->spsel;
 }
 
@@ -53,9 +77,10 @@ int cpu_pstate_set(struct dbt_vcpu *cpu, u32 psr)
 	ps->stepped = 0;
 	ps->il = !!(psr & PSR_IL);
 	ps->ssbs = !!(psr & PSR_SSBS);
-	ps->btype = (u8)BITS(psr, 11, 10);
+	cpu->btype = (u32)BITS(psr, 11, 10);
+	cpu->btype_pc = cpu->pc;
 	ps->daif = (u8)BITS(psr, 9, 6);
-	ps->el = (u8)BITS(psr, 3, 2);
+	pmu_set_el(cpu, (u8)BITS(psr, 3, 2));
 	ps->spsel = psr & 1;
 	cpu_sp_load(cpu);
 	view_switch(cpu);

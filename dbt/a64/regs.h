@@ -3,6 +3,7 @@
 #ifndef ARMATURE_A64_REGS_H
 #define ARMATURE_A64_REGS_H
 
+#include "dbt/a64/insn.h"
 #include "dbt/cpu.h"
 
 #define SCTLR_M	     BIT(0)
@@ -99,6 +100,20 @@
 
 /* The only physical address size of this CPU; ID_AA64MMFR0_EL1.PARange = 4. */
 #define PA_BITS 44
+
+/* The BTYPEs, as bits, that a BTI allows: none, c, j, jc. */
+static inline unsigned bti_targets(const struct a64_insn *in)
+{
+	static const u8 allowed[4] = {0, BIT(1) | BIT(2), BIT(1) | BIT(3),
+				      BIT(1) | BIT(2) | BIT(3)};
+
+	return allowed[in->imm >> 1 & 3];
+}
+/* PACIASP and PACIBSP are landing pads though there is no pointer authentication. */
+static inline bool is_paci_sp(const struct a64_insn *in)
+{
+	return in->op == A64_HINT && (in->imm == 0x19 || in->imm == 0x1b);
+}
 
 static inline bool psr_mode_valid(u32 psr)
 {

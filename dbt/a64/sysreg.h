@@ -75,6 +75,7 @@ bool idreg_knows_feature(const char *feature);
 #define PMU_EV_SW_INCR 0x00
 #define PMU_EV_INST    0x08
 #define PMU_EV_CYCLES  0x11
+#define PMCR_LC	       BIT(6)
 #define PMU_EVENTS     (BIT(PMU_EV_SW_INCR) | BIT(PMU_EV_INST) | BIT(PMU_EV_CYCLES))
 #define PMEVTYPER_MASK (3u << 30 | 0xffff)
 
@@ -136,6 +137,8 @@ SETTER(set_pmclr);
 SETTER(set_pmswinc);
 GETTER(get_pmccntr);
 SETTER(set_pmccntr);
+SETTER(set_pmccfiltr);
+GETTER(get_pmovs);
 GETTER(get_pmevcntr);
 SETTER(set_pmevcntr);
 SETTER(set_pmevtyper);

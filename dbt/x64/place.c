@@ -426,7 +426,7 @@ static bool reads_flags(const struct hir *h)
 	case HIR_LD: /* what may fault shows NZCV to the handler */
 	case HIR_ST:
 	case HIR_LDV:
-	case HIR_STV:
+	case HIR_STV: return !h->defer; /* then a compare's that is carried out first */
 	case HIR_CAS:
 	case HIR_ATOMIC:
 	case HIR_LDX:
@@ -640,7 +640,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 {
 	struct place *p = place_buf;
 	struct block *b;
-	u8 *rw, *counter, *hot, *hot_end;
+	u8 *rw, *counter, *hot;
 	struct profile_host ph;
 
 	if (!p && !(p = place_buf = malloc(sizeof(*p)))) {
@@ -670,8 +670,12 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->taken_counter = NULL;
 	p->two_way = false;
 	counter = count_block(p);
+	if (__atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED))
+		x_alu_i(&p->a, 8, XADD, xm(RBP, CPU_OFF(stats.insns_executed)), (s32)tr->n);
 	memset(p->a.n, 0, sizeof(p->a.n));
 	p->a.cat = XC_WORK;
+	if (!tr->single && !vm->cfg.no_define_before_use)
+		schedule_flags(tr);
 	p->stored = 0;
 	if (vm->cfg.no_across_blocks)
 		state_load(p);
@@ -679,7 +683,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	place_ops(p);
 	if (!p->fail && !p->a.overflow && !tr->ended)
 		place_fallthrough(p);
-	hot_end = p->a.p;
+	tr->hot_end = p->a.p;
 	if (counter)
 		profile_hot(p, &ph);
 	if (!p->fail && !p->a.overflow)
@@ -698,7 +702,7 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		.nsites = p->nsites,
 	};
 	if (counter)
-		profile_enter(p, counter, profile_block(vm, tr, b, hot, (u32)(hot_end - hot), &ph));
+		profile_enter(p, counter, profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph));
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));

@@ -114,6 +114,25 @@ static void emit_poll(struct place *p, s64 off)
 	cat_end(p, cat);
 }
 
+/* PSTATE.BTYPE of an indirect branch, whose target is in rax; 0: of any other way to another page.
+ */
+static void set_btype(struct place *p, unsigned btype)
+{
+	if (!__atomic_load_n(&p->vm->bti, __ATOMIC_RELAXED))
+		return;
+	x_mov_mi(&p->a, 4, xm(RBP, CPU_OFF(btype)), (s32)btype);
+	if (btype)
+		x_mov_mr(&p->a, 8, xm(RBP, CPU_OFF(btype_pc)), RAX);
+}
+
+/* Of BR: from a guarded page only x16 and x17 may lead to what is called. */
+static unsigned btype_of_br(const struct place *p)
+{
+	unsigned rn = p->tr->insn[p->tr->n - 1].rn;
+
+	return p->tr->mode & TR_MODE_GP && rn != 16 && rn != 17 ? 3 : 1;
+}
+
 /* Leaves the block for page offset `off` (any page). */
 static void emit_goto(struct place *p, s64 off, bool poll)
 {
@@ -126,6 +145,7 @@ static void emit_goto(struct place *p, s64 off, bool poll)
 		link_field(p, x_jmp_fwd(a), (u32)off);
 		return;
 	}
+	set_btype(p, 0);
 	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
 	x_lea(a, 8, RAX, xm(RAX, (s32)off));
 	emit_indirect(p, true, false);
@@ -280,6 +300,7 @@ static void call_direct(struct place *p, const struct hir *h)
 		x32(a, 0);
 		link_field(p, a->p - 4, (u32)off);
 	} else {
+		set_btype(p, 0);
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_SITE])), RCX);
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
 		x_lea(a, 8, RAX, xm(RAX, (s32)off));
@@ -295,6 +316,7 @@ static void call_indirect(struct place *p, const struct hir *h)
 
 	flags_clobber(p);
 	load_to(p, 8, RAX, &h->a);
+	set_btype(p, 2);
 	set_link(p, RCX);
 	if (p->vm->cfg.no_call_ret || next >= (s64)PAGE_SIZE) {
 		emit_indirect(p, false, false);
@@ -309,6 +331,7 @@ static void branch_indirect(struct place *p, const struct hir *h)
 {
 	flags_clobber(p);
 	load_to(p, 8, RAX, &h->a);
+	set_btype(p, h->op == HIR_RET ? 0 : btype_of_br(p));
 	if (h->op == HIR_RET && !p->vm->cfg.no_call_ret)
 		x_byte(&p->a, 0xc3);
 	else

@@ -136,6 +136,9 @@ unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds i
 void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
 void flags_carry(struct place *p, bool want_add); /* CF = C (want_add) or NOT C */
 
+/* ---- schedule.c ---- */
+void schedule_flags(struct tr *tr);
+
 /* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
 bool place_int(struct place *p, const struct hir *h);
 bool place_mem(struct place *p, const struct hir *h);

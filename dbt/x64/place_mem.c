@@ -171,6 +171,7 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
 
 	if (g->store)
 		d |= DESC_STORE;
+	d |= (u32)h->defer << 21;
 	if (h->mflags & HM_UNPRIV)
 		d |= DESC_UNPRIV;
 	if (p->tr->single || (g->one_insn && p->tr->span[h->insn] == 1))
@@ -190,7 +191,8 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	int ra;
 
 	cache_lose_rdx(p);
-	flags_to_mem(p); /* a fault here shows NZCV, dead or not */
+	if (!h->defer)
+		flags_to_mem(p); /* a fault here shows NZCV, dead or not */
 	p->fl_eflags = false;
 	if (!(h->a.kind == H_T && p->treg[h->a.reg] == RDX) && p->busy & BIT(RDX))
 		take_reg(p, RDX);

@@ -444,6 +444,9 @@ void gen_rule_function(FILE *out, const struct gen_rule *gr)
 	emit_op_checks(&c);
 	emit_params(&c);
 	emit_when(&c);
+	for (int i = 0; i < r->nparams; i++)
+		if (r->spilled >> i & 1)
+			fprintf(out, "\tif (rule_pinned(p_%s))\n\t\treturn 0;\n", r->param[i].name);
 	for (int i = 0; i < r->ntemps; i++)
 		fprintf(out, "\tconst struct hir_opnd t%d = htmp(b);\n", i);
 	for (int i = 0; i < r->nhost; i++)

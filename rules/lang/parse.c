@@ -139,7 +139,7 @@ static void class_row(struct parser *p, struct opclass *c)
 }
 
 static const char *const sections[] = {"class", "rule", "for",	"guest", "when",
-				       "let",	"host", "cost", "from"};
+				       "let",	"host", "cost", "from",	 "spilled"};
 
 static int section_of(const struct parser *p)
 {
@@ -282,6 +282,24 @@ static void section_from(struct parser *p)
 	}
 }
 
+/* Where a rule pays, no part of what is proven: the proof holds wherever registers live. */
+static void section_spilled(struct parser *p)
+{
+	struct rule *r = p->rule;
+	const char *name;
+	char id[32], letter;
+
+	do {
+		int i;
+
+		tok_ident(p, id, sizeof(id), "a register of the guest side");
+		i = split_reg(id, &letter, &name) ? param_find(r, name) : -1;
+		if (i < 0 || r->param[i].kind != P_REG)
+			parse_fail(p, "'%s' is not a register of the guest side", id);
+		r->spilled |= 1u << i;
+	} while (tok_accept(p, ','));
+}
+
 /* One line of a section; which section goes on over several lines is the caller's business. */
 static void section_line(struct parser *p, int sec)
 {
@@ -301,7 +319,10 @@ static void section_line(struct parser *p, int sec)
 		tok_expect(p, T_NUM, "a number");
 		break;
 	case 8: section_from(p); break;
-	default: parse_fail(p, "expected a section: for, guest, when, let, host, cost, from");
+	case 9: section_spilled(p); break;
+	default:
+		parse_fail(p,
+			   "expected a section: for, guest, when, let, host, cost, from, spilled");
 	}
 	if (p->tok.kind != T_NL && p->tok.kind != T_EOF)
 		parse_fail(p, "unexpected text at the end of the line");
@@ -330,8 +351,8 @@ static bool rule_sections(struct parser *p)
 			break;
 		if (s >= 2) {
 			sec = s;
-			/* Provenance and cost are no part of what is proven. */
-			p->record = s != 7 && s != 8;
+			/* Provenance, cost and where it pays are no part of what is proven. */
+			p->record = s < 7;
 			lex_next(p);
 		}
 		section_line(p, sec);
@@ -353,7 +374,8 @@ static void rule_hash(struct parser *p, struct rule *r)
 	c = arena_alloc(&p->rs->arena, n + 1);
 	if (!c)
 		return;
-	memcpy(c, p->canon, p->canon_len);
+	if (p->canon_len) /* a rule without a line that counts has no text at all */
+		memcpy(c, p->canon, p->canon_len);
 	for (int i = 0; i < r->nvars; i++) {
 		strcat(c, "|");
 		strcat(c, r->vars[i].cls->canon);

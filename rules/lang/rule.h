@@ -182,6 +182,7 @@ struct rule {
 	int special;	 /* the higher, the less it matches */
 	bool uses_r;	 /* the rule has a width R */
 	bool flags_dead; /* applies only where NZCV is dead afterwards */
+	u32 spilled;	 /* applies only where these parameters are not in host registers */
 	char *from;	 /* provenance, or NULL */
 	char *text;	 /* as written, for people */
 	u64 count;	 /* dynamic count the learner saw */

@@ -60,13 +60,17 @@ END
 jobs_for() { # package, directory, flags
 	pkg=$1 dir=$2
 	shift 2
-	inc=$(find "$dir" -name '*.h' -exec dirname {} \; | sort -u | head -40 | sed 's/^/-I/')
-	find "$dir" -name '*.c' ! -path '*/test*' ! -path '*/debian/*' | sort | while read -r c; do
-		for level in -O1 -O2 -Os; do
-			n=$(echo "$pkg${c#"$dir"}$level" | tr '/' '_')
-			echo "$c" "$level" "$out/obj/$n" "$(dirname "$c")" $inc "$@"
-		done
-	done
+	inc=$(find "$dir" -name '*.h' | sed 's,/[^/]*$,,' | sort -u | head -40 | sed 's/^/-I/' | tr '\n' ' ')
+	find "$dir" -name '*.c' ! -path '*/test*' ! -path '*/debian/*' | sort |
+		awk -v pkg="$pkg" -v dir="$dir" -v obj="$out/obj/" -v flags="$inc $*" '{
+			here = $0
+			sub("/[^/]*$", "", here)
+			name = pkg substr($0, length(dir) + 1)
+			gsub("/", "_", name)
+			n = split("-O1 -O2 -Os", level, " ")
+			for (i = 1; i <= n; i++)
+				print $0, level[i], obj name level[i], here, flags
+		}'
 }
 
 : >"$out/jobs"
@@ -75,9 +79,16 @@ grep -v '^#' "$here/corpus.txt" | while read -r pkg flags; do
 	fetch "$pkg"
 	[ -f "$out/src/$pkg/.done" ] && jobs_for "$pkg" "$out/src/$pkg" $flags >>"$out/jobs"
 done
-xargs -P "$jobs" -L 1 sh "$out/one.sh" <"$out/jobs"
+# What is done already costs no process.
+ls "$out/obj" | sed -n 's/\.\(ok\|no\)$//p' >"$out/done"
+awk -v obj="$out/obj/" 'NR == FNR { done[obj $0] = 1; next } !($3 in done)' "$out/done" "$out/jobs" >"$out/todo"
+echo "corpus: $(wc -l <"$out/todo") of $(wc -l <"$out/jobs") files and levels to compile" >&2
+xargs -r -P "$jobs" -L 1 sh "$out/one.sh" <"$out/todo"
 # The list is sorted by name: the same corpus gives the same rules.
-while read -r _ _ obj _; do
-	[ -f "$obj.ok" ] && echo "$(basename "$obj" | cut -d_ -f1) $obj.a64 $obj.x86"
-done <"$out/jobs" | sort >"$out/list"
+ls "$out/obj" | sed -n 's/\.ok$//p' >"$out/done"
+awk -v obj="$out/obj/" 'NR == FNR { ok[obj $0] = 1; next } $3 in ok {
+	pkg = substr($3, length(obj) + 1)
+	sub("_.*", "", pkg)
+	print pkg, $3 ".a64", $3 ".x86"
+}' "$out/done" "$out/jobs" | sort >"$out/list"
 echo "corpus: $(wc -l <"$out/list") of $(wc -l <"$out/jobs") files and levels compile"

@@ -23,7 +23,7 @@ const char *const learn_classes =
 
 struct ruleset *parse_with_classes(const char *text)
 {
-	size_t n = strlen(learn_classes), m = strlen(text);
+	size_t n = strstr(text, " in l_") ? strlen(learn_classes) : 0, m = strlen(text);
 	char *all = malloc(n + m + 1);
 	struct ruleset *rs;
 
@@ -172,6 +172,46 @@ static void generalise_rest(const struct pairtext *t, struct choice *c)
 		*c = x;
 }
 
+/* Saves something where all registers are in memory, or where they are anywhere. */
+static bool worth_if_spilled(const struct rule *r, int draws)
+{
+	int base, rule;
+
+	return rule_worth(r, draws, 0, ~0u, &base, &rule) &&
+	       (rule < base || (rule_worth(r, draws, ~0u, 0, &base, &rule) && rule < base));
+}
+
+/* Registers that must be in memory for the rule never to lose; cost and base cost then. */
+static bool where_it_pays(const struct rule *r, struct learned *l, u32 *spilled)
+{
+	*spilled = 0;
+	for (int i = 0; i < r->nparams; i++) {
+		int base, rule;
+
+		if (r->param[i].kind != P_REG)
+			continue;
+		if (!rule_worth(r, 8, 1u << i, *spilled, &base, &rule))
+			return false;
+		if (rule > base)
+			*spilled |= 1u << i;
+	}
+	return rule_worth(r, 16, 0, *spilled, &l->base_cost, &l->cost);
+}
+
+static void add_spilled(const struct rule *r, u32 spilled, struct learned *l)
+{
+	const char *sep = "spilled ";
+	size_t n = strlen(l->text);
+
+	for (int i = 0; i < r->nparams && n + 32 < sizeof(l->text); i++)
+		if (spilled >> i & 1) {
+			n += (size_t)sprintf(l->text + n, "%sR%s", sep, r->param[i].name);
+			sep = ", ";
+		}
+	if (spilled)
+		strcat(l->text, "\n");
+}
+
 static bool gain(const struct pairtext *t, const struct choice *c)
 {
 	char text[2048];
@@ -181,7 +221,7 @@ static bool gain(const struct pairtext *t, const struct choice *c)
 	if (!text_write(t, c, "x", text, sizeof(text)))
 		return false;
 	rs = parse_with_classes(text);
-	r = rs && rs->rules[0]->cost < t->g->cost;
+	r = rs && worth_if_spilled(rs->rules[0], 3);
 	ruleset_free(rs);
 	return r;
 }
@@ -246,26 +286,52 @@ void widen_op(struct learned *l)
 	ruleset_free(rs);
 }
 
+/* The guest's last flags are read within the sequence: else it computes them for nothing. */
+static bool flags_consumed(const struct guestseq *g)
+{
+	for (int i = g->nhir; i-- > 0;) {
+		if (hop_reads_flags(g->hir[i].op))
+			return true;
+		if (g->hir[i].setf)
+			return false;
+	}
+	return false;
+}
+
+/* x86 flags made by the host side alone: NZCV would be lost. */
+static bool host_sets_flags(const struct hostseq *h)
+{
+	for (int i = 0; i < h->n; i++)
+		if (h->op[i].setf)
+			return true;
+	return false;
+}
+
 bool generalise(struct pairtext *t, struct learned *out)
 {
 	struct choice c;
 	struct ruleset *rs;
+	u32 spilled;
 
 	if (!text_prepare(t))
 		return false;
 	t->setf_last = t->g->writes_flags && t->m->flags;
-	t->flags_dead = t->g->writes_flags && !t->m->flags;
+	t->flags_dead = t->g->writes_flags ? !t->m->flags : host_sets_flags(t->h);
+	/* Most pairs are right, but no better than the base rules: that is found out first. */
+	memset(&c, 0, sizeof(c));
+	memset(c.expr, -1, sizeof(c.expr));
+	c.const_slots = ~0u;
+	if (!gain(t, &c))
+		return true;
 	if (!base_choice(t, &c)) {
 		/* NZCV may have agreed by chance of what was compiled. */
-		if (!t->g->writes_flags || t->flags_dead)
+		if (!t->g->writes_flags || t->flags_dead || !flags_consumed(t->g))
 			return false;
 		t->setf_last = false;
 		t->flags_dead = true;
 		if (!base_choice(t, &c))
 			return false;
 	}
-	if (!gain(t, &c))
-		return true; /* right, but no better than the base rules: not worth the search */
 	generalise_imms(t, &c);
 	generalise_rest(t, &c);
 	if (!text_write(t, &c, "x", out->text, sizeof(out->text)))
@@ -278,9 +344,11 @@ bool generalise(struct pairtext *t, struct learned *out)
 		return false;
 	}
 	out->nguest = rs->rules[0]->nguest;
-	out->cost = rs->rules[0]->cost;
 	strcpy(out->hash, rs->rules[0]->hash);
+	if (where_it_pays(rs->rules[0], out, &spilled))
+		add_spilled(rs->rules[0], spilled, out);
+	else
+		out->text[0] = 0;
 	ruleset_free(rs);
-	out->base_cost = t->g->cost;
 	return true;
 }

@@ -2,11 +2,11 @@
 /* The guest side of a pair: what the base rules make of it, and what it reads and writes. */
 #include <string.h>
 
-#include "dbt/vm.h"
+#include "dbt/translate.h"
 #include "rules/learn/learn.h"
 #include "rules/prove/concrete.h"
 
-int guest_expand(const struct a64_insn *in, int n, struct hir *out, int cap)
+int guest_hir(const struct a64_insn *in, int n, bool flags_live, struct hir_buf *out)
 {
 	static struct dbt_vm vm = {.cfg.rules = DBT_RULES_BASE};
 	static struct tr tr;
@@ -17,20 +17,30 @@ int guest_expand(const struct a64_insn *in, int n, struct hir *out, int cap)
 	tr.page_off = 0;
 	tr.ended = false;
 	memcpy(tr.insn, in, sizeof(*in) * (size_t)n);
-	memset(tr.nzcv_live, 1, sizeof(tr.nzcv_live));
+	tr_spread_liveness(&tr, flags_live);
 	for (tr.i = 0; tr.i < tr.n;) {
 		unsigned k;
 
 		tr.hir.ntmp = 0;
+		tr.hir.insn = tr.i;
 		k = rules_apply(&tr);
 		if (!k)
 			return -1;
 		tr.i += k;
 	}
-	if ((int)tr.hir.n > cap)
-		return -1;
-	memcpy(out, tr.hir.op, sizeof(*out) * tr.hir.n);
+	out->n = tr.hir.n;
+	memcpy(out->op, tr.hir.op, sizeof(*out->op) * tr.hir.n);
 	return (int)tr.hir.n;
+}
+
+int guest_expand(const struct a64_insn *in, int n, struct hir *out, int cap)
+{
+	static struct hir_buf b;
+
+	if (guest_hir(in, n, true, &b) < 0 || (int)b.n > cap)
+		return -1;
+	memcpy(out, b.op, sizeof(*out) * b.n);
+	return (int)b.n;
 }
 
 int hir_cost(const struct hir *h, int n)

@@ -62,6 +62,7 @@ struct guestseq {
 int guest_prepare(const u32 *words, int n, struct guestseq *g, const char **why);
 /* Expands instructions by the base rules; -1 when one has none. */
 int guest_expand(const struct a64_insn *in, int n, struct hir *out, int cap);
+int guest_hir(const struct a64_insn *in, int n, bool flags_live, struct hir_buf *out);
 int hir_cost(const struct hir *h, int n);
 
 /* ---- match.c: which registers correspond ---- */
@@ -112,6 +113,13 @@ int text_pairs(const struct pairtext *t, char pair[][2], int max);
 /* Writes the rule; returns false when temporaries do not suffice. */
 bool text_write(const struct pairtext *t, const struct choice *c, const char *name, char *buf,
 		size_t cap);
+
+/* ---- cost.c ---- */
+/*
+ * Host code of the base rules and of this one, tenths of an instruction on average, the register
+ * parameters in `pin` being in host registers, those in `spill` in memory.
+ */
+bool rule_worth(const struct rule *r, int draws, u32 pin, u32 spill, int *base, int *rule);
 
 /* ---- general.c ---- */
 struct learned {

@@ -43,16 +43,62 @@ static u64 hash_bytes(u64 h, const void *p, size_t n)
 	return h;
 }
 
-/* Branch offsets differ from place to place: not part of what is compared. */
-static u32 guest_key(u32 w)
+/* ---- what is the same but for the choice of registers is seen once ---- */
+
+struct renaming {
+	u8 of[32]; /* 0: not met yet */
+	u8 next;
+};
+
+static u8 rename_reg(struct renaming *n, u8 r)
 {
-	if ((w & 0xff000010) == 0x54000000)
-		return w & 0xff00001f;
-	if ((w & 0x7e000000) == 0x34000000)
-		return w & 0xff00001f;
-	if ((w & 0x7e000000) == 0x36000000)
-		return w & 0xfff8001f;
-	return w;
+	if (r == 31)
+		return r;
+	if (!n->of[r])
+		n->of[r] = ++n->next;
+	return n->of[r];
+}
+
+static u64 guest_key(const struct guestseq *g)
+{
+	struct renaming n = {{0}, 0};
+	u64 key = 1469598103934665603ull;
+
+	for (int k = 0; k < g->n; k++) {
+		struct a64_insn in = g->insn[k];
+		const char *shape = gop_shape(in.op);
+		bool mem = strchr(shape, '@');
+
+		in.raw = 0;
+		in.rd = strchr(shape, 'd') ? rename_reg(&n, in.rd) : 0;
+		in.rn = mem || strchr(shape, 'n') ? rename_reg(&n, in.rn) : 0;
+		in.rm = (mem && in.amode == A64_AM_REG) || strchr(shape, 'm')
+				? rename_reg(&n, in.rm)
+				: 0;
+		in.ra = strchr(shape, 'a') ? rename_reg(&n, in.ra) : 0;
+		/* Branch offsets differ from place to place. */
+		if (strchr(shape, 'L'))
+			in.imm = 0;
+		key = hash_bytes(key, &in, sizeof(in));
+	}
+	return key;
+}
+
+static u64 host_key(const struct hostseq *h)
+{
+	struct renaming n = {{0}, 0};
+	u64 key = 1469598103934665603ull;
+
+	for (int i = 0; i < h->n; i++) {
+		struct hir o = h->op[i];
+		struct hir_opnd *p[] = {&o.a, &o.b, &o.c, &o.d};
+
+		for (int k = 0; k < 4; k++)
+			if (p[k]->kind == H_X)
+				p[k]->reg = rename_reg(&n, p[k]->reg);
+		key = hash_bytes(key, &o, sizeof(o));
+	}
+	return key;
 }
 
 /* Slot of a pair of windows; *fresh when it was not seen before. */
@@ -202,15 +248,12 @@ static void guest_window(struct worker *w, const struct insn_line *in, int n, st
 	u32 words[MAX_GUEST_SEQ];
 	const char *why;
 
-	g->key = 1469598103934665603ull;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++)
 		memcpy(&words[i], in[i].bytes, 4);
-		u32 k = guest_key(words[i]);
-
-		g->key = hash_bytes(g->key, &k, 4);
-	}
 	g->ok = !guest_prepare(words, n, &g->g, &why);
-	if (!g->ok)
+	if (g->ok)
+		g->key = guest_key(&g->g);
+	else
 		w->st.guest_rejected++;
 }
 
@@ -218,17 +261,15 @@ static void host_window(struct worker *w, const struct insn_line *in, int n, str
 {
 	const char *why;
 
-	h->key = 1469598103934665603ull;
 	h->naccess = 0;
 	h->ok = !x86_to_hir(in, n, &h->h, &why);
 	if (!h->ok) {
 		w->st.host_rejected++;
 		return;
 	}
-	for (int i = 0; i < h->h.n; i++) {
+	for (int i = 0; i < h->h.n; i++)
 		h->naccess += hop_is_mem(h->h.op[i].op);
-		h->key = hash_bytes(h->key, &h->h.op[i], sizeof(h->h.op[i]));
-	}
+	h->key = host_key(&h->h);
 }
 
 static void learn_run(struct worker *w, const struct insn_line *gi, int gn,
@@ -260,35 +301,73 @@ static void learn_run(struct worker *w, const struct insn_line *gi, int gn,
 		}
 }
 
-/* The instructions from i on that belong to one line: at most a basic block's part of it. */
-static int run_length(const struct func *f, int i)
-{
-	int n = 1;
+/*
+ * The instructions from i on that belong to at most two lines: compilers mix those of neighbouring
+ * statements. *a and *b are the lines, *b 0 when there is one only.
+ */
+struct run {
+	int n;
+	u64 a, b;
+};
 
-	while (i + n < f->n && f->insn[i + n].line == f->insn[i].line &&
-	       f->insn[i + n].file == f->insn[i].file)
-		n++;
-	return n;
+static u64 line_of(const struct insn_line *in)
+{
+	return (u64)in->file << 32 | in->line;
+}
+
+static struct run run_at(const struct func *f, int i, int lines)
+{
+	struct run r = {0, line_of(&f->insn[i]), 0};
+
+	for (; i + r.n < f->n; r.n++) {
+		u64 l = line_of(&f->insn[i + r.n]);
+
+		if (l == r.a || l == r.b)
+			continue;
+		if (r.b || lines == 1)
+			break;
+		r.b = l;
+	}
+	return r;
+}
+
+static bool same_lines(const struct run *x, const struct run *y)
+{
+	return (x->a == y->a && x->b == y->b) || (x->a == y->b && x->b == y->a);
+}
+
+/* Where the run of the first line ends: the next one starts there. */
+static int step_of(const struct func *f, int i)
+{
+	return run_at(f, i, 1).n;
+}
+
+static void learn_lines(struct worker *w, const struct func *g, const struct func *h, int lines)
+{
+	for (int i = 0; i < g->n; i += step_of(g, i)) {
+		struct run gr = run_at(g, i, lines);
+		int pairs = 0;
+
+		w->line = g->insn[i].line;
+		if (!w->line || (lines == 2 && !gr.b))
+			continue;
+		for (int j = 0; j < h->n && pairs < 4; j += step_of(h, j)) {
+			struct run hr = run_at(h, j, lines);
+
+			if (!same_lines(&gr, &hr))
+				continue;
+			learn_run(w, &g->insn[i], gr.n, &h->insn[j], hr.n);
+			pairs++;
+		}
+	}
 }
 
 static void learn_function(struct worker *w, const struct func *g, const struct func *h)
 {
 	w->st.functions++;
 	snprintf(w->src, sizeof(w->src), "%s", g->src);
-	for (int i = 0; i < g->n; i += run_length(g, i)) {
-		int gn = run_length(g, i), pairs = 0;
-
-		w->line = g->insn[i].line;
-		if (!w->line)
-			continue;
-		for (int j = 0; j < h->n && pairs < 4; j += run_length(h, j)) {
-			if (h->insn[j].line != g->insn[i].line ||
-			    h->insn[j].file != g->insn[i].file)
-				continue;
-			learn_run(w, &g->insn[i], gn, &h->insn[j], run_length(h, j));
-			pairs++;
-		}
-	}
+	learn_lines(w, g, h, 1);
+	learn_lines(w, g, h, 2);
 }
 
 static void learn_objects(struct worker *w, const char *package, const char *a64, const char *x86)
@@ -378,10 +457,10 @@ static void merge(struct worker *all, FILE *in)
 	}
 }
 
-/* A rule pays when it is cheaper than what the base rules give. */
+/* A rule pays when it saves a third of a host instruction or more. */
 static bool pays(const struct learned *l)
 {
-	return l->cost < l->base_cost;
+	return l->cost + 3 <= l->base_cost;
 }
 
 /* Opcode classes, after which some rules are one. */

@@ -50,6 +50,7 @@ struct trial {
 	const struct guestseq *g;
 	const struct hostseq *h;
 	u32 cand[32]; /* guest register -> host registers that held its value so far */
+	int producer; /* the host operation that last makes flags, -1 */
 	bool flags;
 	int taken_same, taken_diff;
 };
@@ -65,9 +66,14 @@ static bool one_round(struct trial *t, const struct mapping *m, u64 *seed)
 	for (int i = 0; i < t->g->nhir; i++)
 		if (conc_exec(&a, &t->g->hir[i]))
 			return false;
-	for (int i = 0; i < t->h->n; i++)
-		if (conc_exec(&b, &t->h->op[i]))
+	for (int i = 0; i < t->h->n; i++) {
+		struct hir h = t->h->op[i];
+
+		/* What text_write makes the rule's flags of. */
+		h.setf |= i == t->producer;
+		if (conc_exec(&b, &h))
 			return false;
+	}
 	if (!same_accesses(&a, &b))
 		return false;
 	for (int r = 0; r < 32; r++) {
@@ -140,7 +146,7 @@ static bool ends_in_branch(const struct hir *h, int n)
 
 bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapping *m)
 {
-	struct trial t = {.g = g, .h = h};
+	struct trial t = {.g = g, .h = h, .producer = -1};
 	struct io io;
 	u8 guest[32];
 	int ng = 0;
@@ -148,6 +154,9 @@ bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapp
 	memset(m, 0, sizeof(*m));
 	memset(m->in, -1, sizeof(m->in));
 	host_io(h, &io);
+	for (int i = 0; i < h->n && g->writes_flags; i++)
+		if (h->producer[i] && hop_may_setf(h->op[i].op))
+			t.producer = i;
 	for (int r = 0; r < 32; r++)
 		if (g->live_in & 1u << r)
 			guest[ng++] = (u8)r;

@@ -48,6 +48,22 @@ static void forgive_dead(const struct rule *r, const struct expr *e, const s64 *
 	}
 }
 
+/* Registers that hold just what the rule's immediates are, which comparisons care for. */
+static void meet_immediates(const struct rule *r, const s64 *param, struct conc_state *st,
+			    u64 *seed)
+{
+	if (conc_random(seed) % 3)
+		return;
+	for (int i = 0; i < r->nparams; i++)
+		if (r->param[i].kind == P_IMM && conc_random(seed) % 2) {
+			u64 v = (u64)param[i] + conc_random(seed) % 3 - 1;
+
+			for (int k = 0; k < r->nparams; k++)
+				if (r->param[k].kind == P_REG && conc_random(seed) % 2)
+					st->x[param[k] & 31] = v;
+		}
+}
+
 static bool one(struct test *t, const struct instance *in)
 {
 	static struct hir_buf hb;
@@ -68,6 +84,7 @@ static bool one(struct test *t, const struct instance *in)
 	if (!well_formed(&hb))
 		return false;
 	conc_state_random(&a, &t->seed);
+	meet_immediates(t->r, param, &a, &t->seed);
 	b = a;
 	for (int i = 0; i < n; i++)
 		conc_exec(&a, &g[i]);

@@ -500,6 +500,53 @@ static int translate(struct xctx *c)
 	}
 }
 
+/* ---- flags after the accesses ---- */
+
+static bool reads(const struct hir *h, const struct hir_opnd *d)
+{
+	const struct hir_opnd *o[] = {&h->a, &h->b, &h->c};
+
+	for (int k = 0; k < 3; k++)
+		if ((o[k]->kind == H_X || o[k]->kind == H_T) && o[k]->kind == d->kind &&
+		    o[k]->reg == d->reg)
+			return true;
+	return false;
+}
+
+static bool independent(const struct hir *a, const struct hir *b)
+{
+	bool d = a->d.kind && a->d.kind == b->d.kind && a->d.reg == b->d.reg;
+
+	return !d && !reads(b, &a->d) && !reads(a, &b->d) && !hop_reads_flags(b->op) &&
+	       !hop_is_control(b->op);
+}
+
+/*
+ * A rule may write NZCV only after its last access, and an x86 mov leaves flags alone: a producer
+ * that stands before an access moves behind it.
+ */
+static void sink_flags(struct hostseq *o)
+{
+	for (int i = o->n - 1; i >= 0; i--) {
+		int last = -1;
+
+		for (int j = i + 1; j < o->n; j++)
+			if (hop_is_mem(o->op[j].op))
+				last = j;
+		if (!o->producer[i] || last < 0)
+			continue;
+		for (int j = i; j < last && independent(&o->op[j], &o->op[j + 1]); j++) {
+			struct hir h = o->op[j];
+			u8 p = o->producer[j];
+
+			o->op[j] = o->op[j + 1];
+			o->producer[j] = o->producer[j + 1];
+			o->op[j + 1] = h;
+			o->producer[j + 1] = p;
+		}
+	}
+}
+
 int x86_to_hir(const struct insn_line *in, int n, struct hostseq *out, const char **why)
 {
 	ZydisDecoder dec;
@@ -521,5 +568,6 @@ int x86_to_hir(const struct insn_line *in, int n, struct hostseq *out, const cha
 		if (out->n >= MAX_HOST_HIR - 1)
 			return -1;
 	}
+	sink_flags(out);
 	return 0;
 }

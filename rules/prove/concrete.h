@@ -49,7 +49,8 @@ bool conc_params(const struct rule *r, const struct instance *in, s64 *param, u6
 void conc_expand(const struct rule *r, const struct instance *in, const s64 *param,
 		 struct hir_buf *b);
 
-/* Guest instruction k with these parameters, decoded; the sequence stands at the start of its page. */
+/* Guest instruction k with these parameters, decoded; the sequence stands at the start of its page.
+ */
 void conc_guest(const struct rule *r, const struct instance *in, int k, const s64 *param,
 		struct a64_insn *out);
 

@@ -54,7 +54,7 @@ static s64 random_imm(int op, unsigned amode, unsigned width, unsigned mem, u64 
 	case A64_ANDS_imm: return logic_imm(seed, width);
 	case A64_MOVZ:
 	case A64_MOVN: {
-		s64 v = pick(seed, 65536) << 16 * pick(seed, width / 16);
+		s64 v = (s64)((u64)pick(seed, 65536) << 16 * pick(seed, width / 16));
 
 		v = op == A64_MOVN ? ~v : v;
 		return width == 32 ? (u32)v : v;
@@ -104,7 +104,7 @@ static void fix_movk(const struct rule *r, s64 *param, u64 *seed)
 							 : g->f[F_AMOUNT].v;
 
 		if (g->op == A64_MOVK && g->f[F_IMM].kind == GV_PARAM)
-			param[g->f[F_IMM].v] = pick(seed, 65536) << at;
+			param[g->f[F_IMM].v] = (s64)((u64)pick(seed, 65536) << (at & 63));
 	}
 }
 
@@ -190,7 +190,7 @@ static s64 field(const struct rule *r, const struct ginsn *g, enum gfield f, con
 }
 
 void conc_guest(const struct rule *r, const struct instance *in, int k, const s64 *param,
-		       struct a64_insn *out)
+		struct a64_insn *out)
 {
 	const struct ginsn *g = &r->guest[k];
 

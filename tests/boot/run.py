@@ -367,6 +367,19 @@ def gdb_kernel(env):
         check_off(vm)
 
 
+@test("ID registers and /proc/cpuinfo say the same")
+def hwcaps(env):
+    tally = os.path.join(os.path.dirname(env.args.armature), "tests/insn/insn-tally")
+    if not env.armature or not os.path.exists(tally):
+        raise Skip("needs armature and insn-tally (make insn-progs)")
+    want = subprocess.run([tally, "--hwcaps"], check=True, capture_output=True, text=True).stdout.split()
+    with env.boot("shell", append="quiet", net="none") as vm:
+        vm.expect("@@SHELL")
+        out, _ = vm.run("grep -m1 Features /proc/cpuinfo")
+        got = out.partition(":")[2].split()
+        check(sorted(got) == sorted(want), f"more: {set(got) - set(want)}, fewer: {set(want) - set(got)}", vm)
+
+
 @test("reset has an exit status of its own")
 def reset(env):
     with env.boot("reboot", net="none") as vm:

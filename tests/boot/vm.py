@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A virtual machine under test: starts armature, or qemu-system-aarch64 for comparison, through one interface,
 watches its console and its process. Used by tests/boot and tests/bench."""
+import glob
 import os
 import pty
 import re
@@ -166,17 +167,32 @@ class Vm:
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICK
 
+    def processes(self):
+        """The VMM's process and those it started (user-mode networks)."""
+        found = [self.process.pid]
+        for pid in found:
+            for task in glob.glob(f"/proc/{pid}/task/*/children"):
+                with open(task) as f:
+                    found += map(int, f.read().split())
+        return found
+
     def memory(self, guest_bytes):
-        """Bytes resident now: (all, outside guest RAM). Guest RAM is the mapping of just its size, or of more."""
-        total, ram, size = 0, 0, 0
-        with open(f"/proc/{self.process.pid}/smaps") as f:
-            for line in f:
-                m = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
-                if m:
-                    size = int(m.group(2), 16) - int(m.group(1), 16)
-                elif line.startswith("Rss:"):
-                    rss = int(line.split()[1]) << 10
-                    total += rss
-                    if guest_bytes <= size < guest_bytes + (64 << 20):
-                        ram += rss
-        return total, total - ram
+        """Bytes resident now in all processes: (all, outside guest RAM, the same with a page that is mapped twice
+        counted once). Guest RAM is the mapping of just its size, or of more."""
+        total, ram, proportional, ram_proportional = 0, 0, 0, 0
+        for pid in self.processes():
+            size = 0
+            with open(f"/proc/{pid}/smaps") as f:
+                for line in f:
+                    m = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+                    if m:
+                        size = int(m.group(2), 16) - int(m.group(1), 16)
+                        continue
+                    is_ram = guest_bytes <= size < guest_bytes + (64 << 20)
+                    if line.startswith("Rss:"):
+                        total += int(line.split()[1]) << 10
+                        ram += is_ram * int(line.split()[1]) << 10
+                    elif line.startswith("Pss:"):
+                        proportional += int(line.split()[1]) << 10
+                        ram_proportional += is_ram * int(line.split()[1]) << 10
+        return total, total - ram, proportional - ram_proportional

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rule files: whatever the text is, parser, checker and compiler neither crash nor hang; what they accept
- * can be evaluated and expanded for any parameters the conditions allow.
+ * Rule files: whatever the text is, parser, checker and compiler neither crash nor hang; what they
+ * accept can be evaluated and expanded for any parameters the conditions allow.
  */
 #include <stdio.h>
 

@@ -417,6 +417,111 @@ static void test_undefined(void)
 	       "BRK: comment in ISS");
 }
 
+/* ---- branch target identification ---- */
+
+#define GP	(1ull << 50)
+#define BTI(k)	(0xd503241fu | (k) << 6)
+#define PACIASP 0xd503233fu
+#define BR(r)	(0xd61f0000u | (r) << 5)
+#define BLR(r)	(0xd63f0000u | (r) << 5)
+#define BRK_0	0xd4200000u
+#define TARGET	(PAGE + 0x100)
+
+/*
+ * [page 66] a branch by x7 or x16 to [page 67] `pad`; RET. Returns the BTYPE of the exception, 0:
+ * none, ~0: not as it should be.
+ */
+static u32 branch_to(u32 branch, u32 pad, u64 from_gp, u64 to_gp)
+{
+	u64 base = HIGH_BASE + 66 * PAGE;
+	u64 to = base + TARGET;
+	u32 *w = code;
+
+	pte_set(&high_ptes[66], (u64)code | PTE_NORMAL | PTE_PAGE | PTE_RO | from_gp);
+	pte_set(&high_ptes[67], ((u64)code + PAGE) | PTE_NORMAL | PTE_PAGE | PTE_RO | to_gp);
+	asm volatile("tlbi vmalle1is; dsb ish; isb" ::: "memory");
+	w[0] = BTI(3);
+	w[1] = 0xaa1e03e8; /* mov x8, x30 */
+	w[2] = 0xaa0703f0; /* mov x16, x7 */
+	w[3] = branch;
+	w[4] = 0xaa0803fe; /* mov x30, x8 */
+	w[5] = RET;
+	if ((branch & 0xfffffc1f) == 0xd61f0000) /* BR: as a tail call */
+		w[3] = branch;
+	w[TARGET / 4] = pad;
+	w[TARGET / 4 + 1] = RET;
+	code_sync(code, 32);
+	code_sync(&code[TARGET / 4], 8);
+	x[7] = to;
+	last.n = 0;
+	last.resume = to + 4; /* RET */
+	run_regs(x, (u32 *)base);
+	last.resume = 0;
+	if (!last.n)
+		return 0;
+	if (last.n == 1 && ec() == EC_BRK && last.spsr >> 10 & 3)
+		return 0;
+	if (last.n != 1 || ec() != EC_BTI || last.elr != to || (last.spsr >> 10 & 3) != iss())
+		return ~0u;
+	return iss();
+}
+
+static void test_bti(void)
+{
+	/* wanted: BTYPE of the exception by BLR x7, BR x7 and BR x16 from a guarded page, BR x7
+	 * from another */
+	static const struct {
+		const char *name;
+		u32 pad;
+		u8 want[4];
+	} pads[] = {
+		{"nop", NOP, {2, 3, 1, 1}},	  {"bti", BTI(0), {2, 3, 1, 1}},
+		{"bti c", BTI(1), {0, 3, 0, 0}},  {"bti j", BTI(2), {2, 0, 0, 0}},
+		{"bti jc", BTI(3), {0, 0, 0, 0}}, {"paciasp", PACIASP, {0, 0, 0, 0}},
+		{"brk", BRK_0, {0, 0, 0, 0}},
+	};
+	static const u32 branch[4] = {BLR(7), BR(7), BR(16), BR(7)};
+	unsigned bad = 0, open = 0;
+
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (unsigned i = 0; i < ARRAY_SIZE(pads); i++)
+			for (unsigned b = 0; b < 4; b++) {
+				u64 from = b < 3 ? GP : 0;
+				u32 got = branch_to(branch[b], pads[i].pad, from, GP);
+
+				if (got != pads[i].want[b]) {
+					print("# %s by %u: %x, n %u esr %x elr %x spsr %x\n",
+					      pads[i].name, (u64)b, (u64)got, (u64)last.n, last.esr,
+					      last.elr, last.spsr);
+					bad++;
+				}
+				open += branch_to(branch[b], pads[i].pad, from, 0) != 0;
+			}
+	result(!bad, "BTI: landing pads of a guarded page");
+	result(!open, "BTI: pages that are not guarded");
+	msr(sctlr_el1, mrs(sctlr_el1) | 1ull << 36); /* BT1 */
+	isb();
+	result(branch_to(BR(7), PACIASP, GP, GP) == 3 && branch_to(BLR(7), PACIASP, GP, GP) == 0,
+	       "BTI: PACIASP with SCTLR_EL1.BT1");
+	msr(sctlr_el1, mrs(sctlr_el1) & ~(1ull << 36));
+	isb();
+	/* A direct branch from a page that is not guarded, after an indirect one to it. */
+	{
+		u64 base = HIGH_BASE + 66 * PAGE;
+
+		pte_set(&high_ptes[66], (u64)code | PTE_NORMAL | PTE_PAGE | PTE_RO);
+		pte_set(&high_ptes[67], ((u64)code + PAGE) | PTE_NORMAL | PTE_PAGE | PTE_RO | GP);
+		asm volatile("tlbi vmalle1is; dsb ish; isb" ::: "memory");
+		code[0] = 0x14000000 | TARGET / 4; /* b */
+		code[TARGET / 4] = NOP;
+		code_sync(code, 4);
+		code_sync(&code[TARGET / 4], 4);
+		last.n = 0;
+		run_regs(x, (u32 *)base);
+		result(!last.n, "BTI: a direct branch needs no landing pad");
+	}
+}
+
 /* ---- illegal execution state ---- */
 
 static void test_illegal(void)
@@ -529,6 +634,7 @@ int main(void)
 	test_sp();
 	test_pc();
 	test_undefined();
+	test_bti();
 	test_illegal();
 	test_mmio();
 	finish();

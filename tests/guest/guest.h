@@ -86,6 +86,7 @@ void pte_set(u64 *pte, u64 val); /* with the barrier that makes walks see it */
  * 0: fatal. */
 extern u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);
 extern void (*irq_hook)(unsigned intid);
+extern const u64 *irq_regs; /* within it: x0-x17, ... of what was interrupted */
 u64 el0_call(u64 (*fn)(u64), u64 arg, u64 sp);
 
 /* ---- interrupts ---- */

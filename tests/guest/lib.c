@@ -9,12 +9,13 @@ u8 stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
 unsigned n_cpus = 1;
 u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);
 void (*irq_hook)(unsigned intid);
+const u64 *irq_regs;
 
 int main(void);
 void mmu_build(void);
 void secondary_main(void);
 u64 on_sync(u64 *regs);
-void on_irq(void);
+void on_irq(const u64 *regs);
 void on_bad(void);
 
 /* ---- library the compiler wants ---- */
@@ -356,13 +357,14 @@ void gic_send_sgi(unsigned intid, u64 mpidr)
 	isb();
 }
 
-void on_irq(void)
+void on_irq(const u64 *regs)
 {
 	bool v3 = gic_version() == 3;
 	u32 iar = v3 ? (u32)mrs(S3_0_C12_C12_0) : *gic_reg(GICC, 0xc); /* ICC_IAR1, GICC_IAR */
 
 	if ((iar & 0x3ff) >= 1020)
 		return;
+	irq_regs = regs;
 	if (irq_hook)
 		irq_hook(iar & 0x3ff);
 	if (v3)

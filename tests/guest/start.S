@@ -180,6 +180,7 @@ sync_el0:
 
 irq:
 	save
+	mov	x0, sp
 	bl	on_irq
 	restore
 	eret

@@ -375,6 +375,7 @@ static bool switch_off(const char *name)
 		{"lazy_flags", &switches.no_lazy_flags},
 		{"across_blocks", &switches.no_across_blocks},
 		{"across_memory", &switches.no_across_memory},
+		{"define_before_use", &switches.no_define_before_use},
 		{"interrupt_checks", &switches.poll_always},
 	};
 

@@ -66,10 +66,10 @@ static unsigned pick_reg(struct gen *g, char letter)
 
 	if (g->hot >= 0 && letter == 'n' && one_in(g, 2))
 		return g->hot;
-	do
-		reg = g->pool[rnd(g) % ARRAY_SIZE(g->pool)];
-	while ((int)reg == g->hot && letter != 'n');
-	return reg;
+	reg = g->pool[rnd(g) % ARRAY_SIZE(g->pool)];
+	if ((int)reg != g->hot || letter == 'n')
+		return reg;
+	return (reg + 1 + rnd(g) % 30) % 31; /* the pool may hold nothing else */
 }
 
 /* Register letters draw from the pool, so that operands meet; x is a should-be-one bit. */

@@ -115,6 +115,13 @@ def match_survives_any_file():
 
 
 @test
+def time_measures():
+    with written(".hex", "d2824680 f2aacf00 a8c11023 d53bd045 f1000442 54000001 d65f03c0\n") as f:
+        r = rules("time", f.name)
+    assert r.returncode == 0 and re.search(r"7 instructions, 85 % by rules: .* [0-9.]+ ns", r.stdout), r
+
+
+@test
 def wrong_use_says_how():
     for argv in ((), ("show",), ("list", "x"), ("nonsense",)):
         r = rules(*argv)

@@ -49,7 +49,8 @@ def runner_passes(tmp):
 @test
 def runner_sees_what_no_result_tells(tmp):
     for text, why in (("echo ok 1; kill -SEGV $$", "SIGSEGV"), ("echo ok 1; exit 3", "exit status 3"),
-                      ("echo 1..2; echo ok 1", "1 results, 2 planned"), ("true", "reported no test")):
+                      ("echo 1..2; echo ok 1", "1 results, 2 planned"), ("true", "reported no test"), ("echo ok 1", "ended before its plan"),
+                      ("echo 1..1; echo ok 1; echo Bail out! x", "Bail out! x")):
         r = runner(tmp, text)
         assert why in r.stdout and re.search(r"\n\d passed, 1 failed\n$", r.stdout) and r.returncode == 1, r.stdout
 

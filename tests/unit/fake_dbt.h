@@ -133,6 +133,10 @@ void dbt_vcpu_set_irq(struct dbt_vcpu *cpu, enum dbt_irq line, bool level)
 		atomic_fetch_and(&cpu->lines, ~(u32)line);
 }
 
+void dbt_vcpu_pmu_expire(struct dbt_vcpu *cpu)
+{
+}
+
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *cpu)
 {
 	return atomic_load(&cpu->lines);

@@ -68,6 +68,10 @@ bool debug_take_watch(struct dbt_vcpu *c, gva_t va, unsigned size, bool write, b
 {
 	return a64_take_watch(c, va, size, write, unpriv);
 }
+void vm_set_flag(struct dbt_vm *v, bool *flag)
+{
+	*flag = true;
+}
 u64 dbt_vm_clock(const struct dbt_vm *v)
 {
 	return calls.clock;

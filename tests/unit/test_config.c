@@ -381,7 +381,8 @@ static const char full[] =
 	" \"serial\": \"stdio\", \"rng\": true,"
 	" \"dbt\": {\"rules\": \"base\", \"hoist\": true, \"chain\": true, \"call_ret\": true,"
 	"   \"flag_liveness\": true, \"coordination\": {\"lazy_flags\": true,"
-	"   \"across_blocks\": true, \"across_memory\": true, \"interrupt_checks\": true},"
+	"   \"across_blocks\": true, \"across_memory\": true, \"define_before_use\": true, "
+	"\"interrupt_checks\": true},"
 	"   \"count_insns\": false, \"code_cache\": \"64M\"},"
 	" \"sandbox\": \"on\", \"monitor\": \"none\", \"gdb\": \"tcp:1234\", \"device_tree\": "
 	"\"t\"}";

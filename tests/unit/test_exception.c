@@ -51,6 +51,7 @@ static void test_reset_state(void **state)
 static void test_svc_from_el0(void **state)
 {
 	enter(0x60001000 | 2 << 10, 0x4000); /* Z, C, SSBS, BTYPE */
+	cpu.btype_pc = 0x4000;
 	cpu.ps.uao = 1;
 	assert_int_equal(helper_svc(&cpu, exc_word(0xd4000001, 0x1234)), HELPER_JUMP);
 	assert_true(cpu.pc == VBAR + 0x400);
@@ -63,7 +64,7 @@ static void test_svc_from_el0(void **state)
 	assert_int_equal(cpu.ps.spsel, 1);
 	assert_int_equal(cpu.ps.daif, 0xf);
 	assert_int_equal(cpu.ps.uao, 0);
-	assert_int_equal(cpu.ps.btype, 0);
+	assert_int_equal(cpu.btype, 0);
 	assert_int_equal(cpu.ps.ssbs, 0);
 	assert_true(cpu.x[REG_SP] == 0x2220);
 	assert_true(cpu.sys.sp_el0 == 0x1110);

@@ -351,8 +351,7 @@ static void test_translation_controls(void **state)
 	assert_int_equal(write_reg(sctlr, ~0ull), DONE);
 	assert_true(calls.view_switch);
 	assert_int_equal(read_reg(sctlr, &val), DONE);
-	assert_false(val &
-		     (BIT(25) | BIT(24) | BIT(31) | BIT(43) | BIT(35))); /* EE, PAuth, MTE, BTI */
+	assert_false(val & (BIT(25) | BIT(24) | BIT(31) | BIT(43))); /* EE, PAuth, MTE */
 	assert_true(val & SCTLR_M);
 	assert_int_equal(write_reg(tcr, 24), DONE);
 	assert_true(calls.tlbi_all);
@@ -851,12 +850,73 @@ static void test_pmu(void **state)
 	write_reg(R(3, 3, 9, 12, 4), 4);
 	read_reg(ev2, &val);
 	assert_true(val == 56);
-	vm.cfg.count_insns = true;
 	cpu.stats.insns_executed = 1000;
 	write_reg(type2, 8);
+	assert_true(vm.count_insns);
 	cpu.stats.insns_executed = 1234;
 	read_reg(ev2, &val);
 	assert_true(val == 56 + 234);
+}
+
+static struct {
+	unsigned n;
+	bool level;
+	u64 ns;
+} pmu_calls;
+
+static void pmu_call(void *opaque, unsigned vcpu, bool level, u64 ns)
+{
+	pmu_calls.n++;
+	pmu_calls.level = level;
+	pmu_calls.ns = ns;
+}
+
+static void test_pmu_overflow(void **state)
+{
+	const u32 pmcr = R(3, 3, 9, 12, 0), enset = R(3, 3, 9, 12, 1), ovsclr = R(3, 3, 9, 12, 3);
+	const u32 ccntr = R(3, 3, 9, 13, 0), ev0 = R(3, 3, 14, 8, 0), type0 = R(3, 3, 14, 12, 0);
+	const u32 intenset = R(3, 0, 9, 14, 1), ccfiltr = R(3, 3, 14, 15, 7);
+	u64 val;
+
+	vm.cfg.ops.pmu = pmu_call;
+	calls.clock = 0;
+	go(1);
+	/* a counter of 32 bits, the cycle counter of 64 */
+	write_reg(type0, 0x11);
+	write_reg(ev0, 0xfff00000);
+	write_reg(ccntr, ~0ull - 999);
+	write_reg(intenset, 1);
+	write_reg(enset, BIT(31) | 1);
+	write_reg(pmcr, 1);
+	assert_false(pmu_calls.level);
+	assert_true(pmu_calls.ns == 0x100000);
+	calls.clock = 0xfffff;
+	pmu_update(&cpu);
+	assert_false(pmu_calls.level);
+	read_reg(ovsclr, &val);
+	assert_true(val == BIT(31));
+	calls.clock = 0x100000;
+	pmu_update(&cpu);
+	assert_true(pmu_calls.level);
+	read_reg(ovsclr, &val);
+	assert_true(val == (BIT(31) | 1));
+	write_reg(ovsclr, val);
+	assert_false(pmu_calls.level);
+	read_reg(ev0, &val);
+	assert_true(val == BIT(32));
+	/* not at EL1 */
+	write_reg(pmcr, 1 | 2 | 4);
+	write_reg(ccfiltr, BIT(31));
+	calls.clock += 100;
+	read_reg(ccntr, &val);
+	assert_true(val == 0);
+	pmu_set_el(&cpu, 0);
+	calls.clock += 10;
+	pmu_set_el(&cpu, 1);
+	calls.clock += 1000;
+	read_reg(ccntr, &val);
+	assert_true(val == 10);
+	vm.cfg.ops.pmu = NULL;
 }
 
 static void test_pmu_gates(void **state)
@@ -934,6 +994,7 @@ int main(void)
 		T(test_os_lock),
 		T(test_claim),
 		T(test_pmu),
+		T(test_pmu_overflow),
 		T(test_pmu_gates),
 		T(test_counters),
 	};

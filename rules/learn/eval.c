@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules-eval [--uses] [--base] PROFILE...
+ *
+ * What the compiled-in rules would do with what a guest executed (armature run --profile): every
+ * block is translated again with base rules alone and with learned ones, weighted by how often it
+ * ran. Prints executed instructions by who translated them, and host instructions in line for one
+ * of the guest's. --uses prints "COUNT SAVED NAME" for every learned rule instead: executions, and
+ * host instructions saved by them against the base rules.
+ */
+#include <Zydis/Zydis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/rules.h"
+#include "dbt/translate.h"
+
+#define RAM_BASE 0x40000000ull
+#define RAM_SIZE (1ul << 20)
+
+struct line {
+	u64 count;
+	unsigned mode, live, n;
+	u32 word[64];
+};
+
+struct sum {
+	u64 insns, rule, multi, learned, learned_multi, host;
+	u64 integer, integer_rule; /* integer, load/store and branch instructions; those by rules */
+};
+
+static struct dbt_vm *vm;
+static struct dbt_vcpu *cpu;
+static u64 *uses, *saved;
+static u64 failed;
+
+static bool parse_line(char *s, struct line *l)
+{
+	const char *last = strrchr(s, '|');
+	int at, n;
+
+	if (!last || sscanf(last + 1, "%u", &l->live) != 1 ||
+	    sscanf(s, "%" SCNu64 " %*x %u%n", &l->count, &l->mode, &at) != 2)
+		return false;
+	for (l->n = 0; l->n < 64 && sscanf(s + at, " %8x%n", &l->word[l->n], &n) == 1; at += n)
+		l->n++;
+	return l->n > 0;
+}
+
+static unsigned count_insns(const u8 *p, const u8 *end)
+{
+	ZydisDecodedInstruction i;
+	ZydisDecoder dec;
+	unsigned n = 0;
+
+	ZydisDecoderInit(&dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	for (; p < end; p += i.length) {
+		if (ZYAN_FAILED(
+			    ZydisDecoderDecodeInstruction(&dec, NULL, p, (size_t)(end - p), &i)))
+			break;
+		n += i.mnemonic != ZYDIS_MNEMONIC_NOP;
+	}
+	return n;
+}
+
+/* In-line host instructions of the block with the rules of `mode`; 0: it cannot be translated. */
+static unsigned translate(const struct line *l, enum dbt_rules_mode mode, struct tr *tr)
+{
+	struct code_page *page = code_page_get(vm, RAM_BASE, l->mode & ~TR_MODE_STEP);
+	struct code_space sp;
+	struct block *b = NULL;
+	const char *why;
+	unsigned n = 0;
+
+	memset(tr, 0, offsetof(struct tr, hir.op));
+	vm->cfg.rules = mode;
+	tr->vm = vm;
+	tr->mode = l->mode & ~TR_MODE_STEP;
+	tr->single = false;
+	tr->page_off = 0;
+	tr->n = l->n;
+	for (unsigned i = 0; i < l->n; i++)
+		a64_decode(l->word[i], &tr->insn[i]);
+	tr->live_next = l->live & 2;
+	tr->live_taken = l->live & 4;
+	tr_spread_liveness(tr, l->live & 1);
+	tr_build(tr);
+	pthread_mutex_lock(&vm->lock);
+	if (!page || code_begin(cpu, &sp)) {
+		pthread_mutex_unlock(&vm->lock);
+		return 0;
+	}
+	pthread_mutex_unlock(&vm->lock);
+	tr->code = sp.rw;
+	if (tr->n == l->n)
+		b = place_block(vm, tr, page, &why);
+	if (b)
+		n = count_insns(rx_to_rw(vm, b->host), tr->hot_end);
+	pthread_mutex_lock(&vm->lock);
+	code_end(vm, &sp, NULL, NULL);
+	pthread_mutex_unlock(&vm->lock);
+	return n;
+}
+
+/* Rules speak of what is neither FP nor vector nor system. */
+static bool is_integer(unsigned op)
+{
+	return op != A64_UNDEF && !(a64_op_flags(op) & (A64F_FP | A64F_SYS | A64F_PRIV));
+}
+
+static void add(struct sum *s, const struct tr *tr, u64 count, unsigned host)
+{
+	s->host += count * host;
+	for (unsigned i = 0; i < tr->n; i += tr->span[i] ? tr->span[i] : 1) {
+		unsigned k = tr->span[i] ? tr->span[i] : 1, id = tr->rule[i];
+		bool learned = id && rules_info[id - 1].learned;
+
+		for (unsigned j = i; j < i + k; j++) {
+			s->integer += is_integer(tr->insn[j].op) ? count : 0;
+			s->integer_rule += is_integer(tr->insn[j].op) && id ? count : 0;
+		}
+		s->insns += count * k;
+		s->rule += id ? count * k : 0;
+		s->multi += id && k > 1 ? count * k : 0;
+		s->learned += learned ? count * k : 0;
+		s->learned_multi += learned && k > 1 ? count * k : 0;
+	}
+}
+
+static void add_uses(const struct tr *tr, u64 count, unsigned base, unsigned host)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < tr->n; i++)
+		n += tr->rule[i] && rules_info[tr->rule[i] - 1].learned;
+	for (unsigned i = 0; i < tr->n && n; i++)
+		if (tr->rule[i] && rules_info[tr->rule[i] - 1].learned) {
+			uses[tr->rule[i] - 1] += count;
+			/* What a block gains is divided among its learned rules. */
+			if (base > host)
+				saved[tr->rule[i] - 1] += count * (base - host) / n;
+		}
+}
+
+static void eval_file(FILE *f, struct sum *base, struct sum *learned)
+{
+	static char buf[1 << 16];
+	static struct tr tr;
+	struct line l;
+
+	while (fgets(buf, sizeof(buf), f)) {
+		unsigned nb, nl;
+
+		if (!parse_line(buf, &l))
+			continue;
+		nb = translate(&l, DBT_RULES_BASE, &tr);
+		if (!nb) {
+			failed += l.count * l.n;
+			continue;
+		}
+		add(base, &tr, l.count, nb);
+		nl = translate(&l, DBT_RULES_LEARNED, &tr);
+		add(learned, &tr, l.count, nl);
+		add_uses(&tr, l.count, nb, nl);
+	}
+}
+
+static void print_sum(const char *name, const struct sum *s)
+{
+	double n = (double)(s->insns ? s->insns : 1);
+
+	printf("%-8s %14" PRIu64
+	       " instructions: %5.2f %% by rules (%5.2f %% of integer ones), %5.2f %% "
+	       "by rules of several instructions, %5.2f %% by learned ones; %.3f host instructions "
+	       "each\n",
+	       name, s->insns, 100 * (double)s->rule / n,
+	       100 * (double)s->integer_rule / (double)(s->integer ? s->integer : 1),
+	       100 * (double)s->multi / n, 100 * (double)s->learned / n, (double)s->host / n);
+}
+
+static bool start(void)
+{
+	struct dbt_config cfg = {
+		.max_vcpus = 1, .rules = DBT_RULES_BASE, .code_cache_size = 16 << 20};
+	void *ram = aligned_alloc(4096, RAM_SIZE);
+	const char *err;
+
+	uses = calloc(rules_count, sizeof(*uses));
+	saved = calloc(rules_count, sizeof(*saved));
+	return ram && uses && saved && !dbt_vm_create(&cfg, &vm, &err) &&
+	       !dbt_vm_set_memory(vm, GPA(RAM_BASE), RAM_SIZE, ram) &&
+	       !dbt_vcpu_create(vm, 0, &cpu);
+}
+
+int main(int argc, char **argv)
+{
+	struct sum base = {0}, learned = {0};
+	bool list = false;
+
+	if (!start()) {
+		fprintf(stderr, "rules-eval: no translator here\n");
+		return 1;
+	}
+	for (int i = 1; i < argc; i++) {
+		FILE *f;
+
+		if (!strcmp(argv[i], "--uses")) {
+			list = true;
+			continue;
+		}
+		f = fopen(argv[i], "r");
+		if (!f) {
+			perror(argv[i]);
+			return 1;
+		}
+		eval_file(f, &base, &learned);
+		fclose(f);
+	}
+	if (list) {
+		for (unsigned i = 0; i < rules_count; i++)
+			if (rules_info[i].learned)
+				printf("%" PRIu64 " %" PRIu64 " %s\n", uses[i], saved[i],
+				       rules_info[i].name);
+		return 0;
+	}
+	print_sum("base", &base);
+	print_sum("learned", &learned);
+	if (failed)
+		printf("%" PRIu64 " instructions left out: their blocks cannot be placed here\n",
+		       failed);
+	return 0;
+}
