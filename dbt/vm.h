@@ -207,8 +207,8 @@ struct dbt_vm {
 
 	struct excl_bucket *excl;
 	/* Once set, all code does it; vm_set_flag. */
-	bool bti;		 /* a guarded page has been executed: keeps PSTATE.BTYPE */
-	bool count_insns;	 /* a PMU counts instructions: blocks add theirs to the vCPU */
+	bool bti;	       /* a guarded page has been executed: keeps PSTATE.BTYPE */
+	bool count_insns;      /* a PMU counts instructions: blocks add theirs to the vCPU */
 	_Atomic bool watching; /* a vCPU or the host has had a watchpoint, and may have one */
 	u64 breakpoint[MAX_BREAKPOINTS]; /* the host debugger's; changes while no vCPU runs */
 	unsigned nbreakpoints, nwatchpoints;

@@ -702,7 +702,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 		.nsites = p->nsites,
 	};
 	if (counter)
-		profile_enter(p, counter, profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph));
+		profile_enter(p, counter,
+			      profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph));
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));
