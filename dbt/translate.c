@@ -160,7 +160,7 @@ static void undef_block(struct tr *tr)
 /* The block may be entered by an indirect branch, and its page is guarded. */
 static void check_btype(struct tr *tr)
 {
-	struct hir_opnd state = hstate(offsetof(struct dbt_vcpu, btype)), t = state;
+	struct hir_opnd state = hstate(offsetof(struct dbt_vcpu, btype));
 	const struct a64_insn *in = &tr->insn[0];
 	unsigned ok = in->op == A64_BTI ? bti_targets(in) : is_paci_sp(in) ? BIT(1) | BIT(2) : 0;
 	struct hir *h = NULL;
@@ -170,7 +170,8 @@ static void check_btype(struct tr *tr)
 	if (!ok) {
 		h = hir2(&tr->hir, HIR_BAILNZ, 4, hnone(), state);
 	} else if (ok != (BIT(1) | BIT(2) | BIT(3))) { /* one is left out: 3 by c, 2 by j */
-		t = htmp(&tr->hir);
+		struct hir_opnd t = htmp(&tr->hir);
+
 		hir_emit(&tr->hir, HIR_XOR, 4, t, state, himm(ok & BIT(2) ? 3 : 2));
 		h = hir2(&tr->hir, HIR_BAILZ, 4, hnone(), t);
 	}
