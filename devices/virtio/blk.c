@@ -367,14 +367,47 @@ static const struct virtio_class blk_class = {
 
 /* --- Construction ----------------------------------------------------------------------------- */
 
-/* Two machines writing one image would destroy it. Network file systems may have no locks. */
+/*
+ * Two machines writing one image would destroy it. The locks are QEMU's, so that its tools and
+ * machines and ours keep out of each other's way: byte 100 + p of the file says that permission p
+ * is in use, byte 200 + p that nobody else may use it. All are read locks, taken first; then
+ * others' are looked for.
+ */
+enum { PERM_READ, PERM_WRITE, PERM_RESIZE = 3, NPERMS };
+#define LOCK_USED(p)	 (100 + (p))
+#define LOCK_UNSHARED(p) (200 + (p))
+
+/* Is a byte locked by someone else, or (set) ours now? Network file systems may have no locks. */
+static bool lock_byte(int fd, off_t byte, bool set)
+{
+	struct flock fl = {
+		.l_type = set ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = byte,
+		.l_len = 1,
+	};
+
+	if (set) /* a write lock of somebody who knows none of this */
+		return fcntl(fd, F_OFD_SETLK, &fl) && (errno == EAGAIN || errno == EACCES);
+	return !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type != F_UNLCK;
+}
+
 static int lock_image(int fd, bool readonly)
 {
-	struct flock fl = {.l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
+	u32 used = BIT(PERM_READ), unshared = BIT(PERM_WRITE) | BIT(PERM_RESIZE);
+	bool taken = false;
 
-	if (!fcntl(fd, F_OFD_SETLK, &fl))
-		return 0;
-	return errno == EAGAIN || errno == EACCES ? -EBUSY : 0;
+	if (!readonly)
+		used |= unshared;
+	for (unsigned p = 0; p < NPERMS; p++) {
+		taken |= used & BIT(p) && lock_byte(fd, LOCK_USED(p), true);
+		taken |= unshared & BIT(p) && lock_byte(fd, LOCK_UNSHARED(p), true);
+	}
+	for (unsigned p = 0; p < NPERMS; p++) {
+		taken |= used & BIT(p) && lock_byte(fd, LOCK_UNSHARED(p), false);
+		taken |= unshared & BIT(p) && lock_byte(fd, LOCK_USED(p), false);
+	}
+	return taken ? -EBUSY : 0;
 }
 
 static int disk_size(int fd, bool *is_bdev, u64 *bytes)

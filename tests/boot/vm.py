@@ -49,7 +49,7 @@ def qemu_command(binary, s, cpu="cortex-a57"):
         c += ["-initrd", s.initrd]
     # QEMU gives the highest virtio-mmio slot, which Linux probes last, to the first device: reverse the order
     for i, (path, readonly) in reversed(list(enumerate(s.drives))):
-        c += ["-drive", f"file={path},if=none,id=d{i},format=raw" + (",readonly=on,file.locking=off" if readonly else ""),
+        c += ["-drive", f"file={path},if=none,id=d{i},format=raw" + (",readonly=on" if readonly else ""),
               "-device", f"virtio-blk-device,drive=d{i}"]
     if s.net == "user":
         c += ["-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0"]

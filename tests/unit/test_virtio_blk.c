@@ -610,6 +610,32 @@ static void test_locked(void **state)
 	assert_int_equal(try_create(f, p, &err), -EBUSY);
 }
 
+/* The bytes QEMU locks: of a machine that reads (100, 201, 203), of one that writes (101, 103 too).
+ */
+static void test_locked_by_qemu(void **state)
+{
+	static const off_t bytes[] = {100, 201, 203, 101, 103};
+	struct fixture *f = *state;
+	struct virtio_blk_params p = {.path = f->path};
+	int fd = open(f->path, O_RDWR | O_CLOEXEC);
+	const char *err;
+
+	assert_true(fd >= 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(bytes); i++) {
+		struct flock fl = {
+			.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = bytes[i], .l_len = 1};
+
+		assert_int_equal(fcntl(fd, F_OFD_SETLK, &fl), 0);
+		if (i < 2)
+			continue;
+		p.readonly = true;
+		assert_int_equal(try_create(f, p, &err), i == 2 ? 0 : -EBUSY);
+		p.readonly = false;
+		assert_int_equal(try_create(f, p, &err), -EBUSY);
+	}
+	close(fd);
+}
+
 /* The whole device inside its sandbox: no request may need a call its list lacks. */
 static void test_sandboxed(void **state)
 {
@@ -643,7 +669,7 @@ int main(void)
 		T(test_malformed),	 T(test_direction),
 		T(test_image_truncated), T(test_header_rewritten),
 		T(test_create_errors),	 T(test_locked),
-		T(test_sandboxed),
+		T(test_locked_by_qemu),	 T(test_sandboxed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
