@@ -4,7 +4,7 @@
 
     run.py [--log DIR] [--timeout S] [--parallel PROGRAM ...] [--serial COMMAND ...]
 
-A program reports each test as a TAP line, "ok 1 - name" or "not ok 2 - name"; "# SKIP" or "# TODO" after an
+A program reports each test as a TAP line, "ok 1 - name" or "not ok 2 - name"; "# SKIP" after an
 "ok" counts as neither. A program that ends with another status than its results tell, that a signal ends, that
 reports fewer results than its plan ("1..N"), none at all, no plan, "Bail out!", or that does not end in time, counts
 as one failure more. The output of failing programs is shown; everything is kept under --log.
@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-RESULT = re.compile(r"^(not )?ok\b(?:\s+\d+)?\s*(?:- )?(.*?)\s*(#\s*(SKIP|TODO)\b.*)?$", re.I)
+RESULT = re.compile(r"^(not )?ok\b(?:\s+\d+)?\s*(?:- )?(.*?)\s*(#\s*SKIP\b.*)?$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)\b")
 printing = threading.Lock()
 
@@ -43,7 +43,7 @@ class Outcome:
         if not m:
             return
         self.seen += 1
-        if m.group(1) and (m.group(4) or "").upper() != "TODO":  # TODO: known not to work yet
+        if m.group(1):
             self.failures.append(m.group(2) or "unnamed")
         elif m.group(3):
             self.skipped += 1

@@ -110,7 +110,7 @@ static int refuse_unimplemented(const struct machine *m)
 {
 	if (!strcmp(m->cfg->monitor, "none"))
 		return 0;
-	error_report("monitor: \"%s\": the QMP monitor is not implemented yet", m->cfg->monitor);
+	error_report("monitor: \"%s\": this version has no QMP monitor", m->cfg->monitor);
 	return -ENOTSUP;
 }
 

@@ -377,7 +377,8 @@ enum { PERM_READ, PERM_WRITE, PERM_RESIZE = 3, NPERMS };
 #define LOCK_USED(p)	 (100 + (p))
 #define LOCK_UNSHARED(p) (200 + (p))
 
-/* Is a byte locked by someone else, or (set) ours now? Network file systems may have no locks. */
+/* Has someone else locked the byte? `set`: locks it for us too. Network file systems may have no
+ * locks. */
 static bool lock_byte(int fd, off_t byte, bool set)
 {
 	struct flock fl = {

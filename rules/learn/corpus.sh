@@ -15,10 +15,11 @@ out=$(cd "$out" && pwd)
 # apt with a state of its own: the host's is left alone.
 papt() {
 	st=$out/apt
+	: "${MIRROR:=$("$here/../../tools/guest/apt.sh" --mirror | head -n 1)}"
 	mkdir -p "$st/state/lists/partial" "$st/cache/archives/partial" "$st/prefs" "$st/dpkg"
 	: >>"$st/dpkg/status"
 	echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-		"${MIRROR:-http://deb.debian.org/debian} bookworm main" >"$st/sources.list"
+		"$MIRROR bookworm main" >"$st/sources.list"
 	apt-get -q -o Dir::State="$st/state" -o Dir::State::status="$st/dpkg/status" \
 		-o Dir::Cache="$st/cache" -o Dir::Etc::sourcelist="$st/sources.list" \
 		-o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::Preferencesparts="$st/prefs" \

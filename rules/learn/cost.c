@@ -135,17 +135,6 @@ struct worth {
 	long base, rule;
 };
 
-static bool allowed(const struct rule *r, const struct instance *in, const s64 *param)
-{
-	struct expr_env env = {
-		.param = param, .width = in->width, .flags_dead = true, .dead_mask = ~0u};
-
-	for (int i = 0; i < r->nwhen; i++)
-		if (!expr_eval(r->when[i], r, &env))
-			return false;
-	return true;
-}
-
 /* As compiled rules do: the flag-free form where NZCV is dead after the rule. */
 static void drop_dead_flags(struct hir_buf *b, bool live)
 {
@@ -203,7 +192,7 @@ static bool weigh_instance(void *arg, const struct instance *in)
 		if (!conc_params(w->r, in, param, &w->seed))
 			return true;
 		draw_registers(w->r, w->pin, w->spill, param, &w->seed);
-		if (allowed(w->r, in, param))
+		if (conc_allowed(w->r, in, param))
 			compare(w, in, param);
 	}
 	return true;

@@ -54,6 +54,9 @@ void conc_expand(const struct rule *r, const struct instance *in, const s64 *par
 void conc_guest(const struct rule *r, const struct instance *in, int k, const s64 *param,
 		struct a64_insn *out);
 
+/* The rule's conditions hold for these parameters, with all dead that may be. */
+bool conc_allowed(const struct rule *r, const struct instance *in, const s64 *param);
+
 /* Guest-visible state is equal; scratch is not looked at. */
 bool conc_same(const struct conc_state *a, const struct conc_state *b, bool flags);
 

@@ -219,3 +219,14 @@ void conc_guest(const struct rule *r, const struct instance *in, int k, const s6
 	    out->op != A64_ADRP)
 		out->imm -= 4 * k;
 }
+
+bool conc_allowed(const struct rule *r, const struct instance *in, const s64 *param)
+{
+	struct expr_env env = {
+		.param = param, .width = in->width, .flags_dead = true, .dead_mask = ~0u};
+
+	for (int i = 0; i < r->nwhen; i++)
+		if (!expr_eval(r->when[i], r, &env))
+			return false;
+	return true;
+}

@@ -230,20 +230,21 @@ def machine(bench):
     return "\n".join(lines) + "\n"
 
 
-def write(path, text):
-    body = f"{BEGIN}\n{text}{END}"
+def write(path, text, begin=BEGIN, end=END):
+    """Puts the text between the two marks of the file."""
+    body = f"{begin}\n{text}{end}"
     old = ""
     if os.path.exists(path):
         with open(path) as f:
             old = f.read()
-    if BEGIN in old and END in old:
-        head, rest = old.split(BEGIN, 1)
-        new = head + body + rest.split(END, 1)[1]
+    if begin in old and end in old:
+        head, rest = old.split(begin, 1)
+        new = head + body + rest.split(end, 1)[1]
     else:
         new = (old or "# Performance\n\nMade by `make bench`.\n\n") + body + "\n"
     with open(path, "w") as f:
         f.write(new)
-    say(f"bench: wrote {path}")
+    say(f"wrote {path}")
 
 
 def main():
@@ -272,4 +273,5 @@ def main():
     return 1 if b.differ else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,6 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boot"))
+from bench import write  # noqa: E402
 from vm import Spec, Vm, armature_command, qemu_command  # noqa: E402
 
 BEGIN, END = "<!-- evaluate: begin -->", "<!-- evaluate: end -->"
@@ -431,20 +432,6 @@ def machine(a):
             f"{time.strftime('%Y-%m-%d', time.gmtime())}; {q}; " + "; ".join(r.rstrip(";") for r in rules) + ".\n")
 
 
-def write(path, text):
-    body = f"{BEGIN}\n{text}\n{END}"
-    with open(path) as f:
-        old = f.read()
-    if BEGIN in old and END in old:
-        head, rest = old.split(BEGIN, 1)
-        old = head + body + rest.split(END, 1)[1]
-    else:
-        old += "\n" + body + "\n"
-    with open(path, "w") as f:
-        f.write(old)
-    say(f"evaluate: wrote {path}")
-
-
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--armature", default="build/armature")
@@ -470,7 +457,7 @@ def main():
         text += f"\n### CPU time with each optimisation off, ratio to all on\n\n{e.speed()}"
     text = machine(a) + f"Made by `make evaluate` in {(time.monotonic() - start) / 60:.0f} minutes.\n" + text
     if a.output:
-        write(a.output, text)
+        write(a.output, text + "\n", BEGIN, END)
     else:
         say(text)
     if e.differ:
@@ -478,4 +465,5 @@ def main():
     return 1 if e.differ else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

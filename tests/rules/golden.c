@@ -29,17 +29,6 @@ struct example {
 	int quality; /* 0 none, 1 the rule applies, 2 it is the one chosen */
 };
 
-static bool allowed(const struct rule *r, const struct instance *in, const s64 *param)
-{
-	struct expr_env env = {
-		.param = param, .width = in->width, .flags_dead = true, .dead_mask = ~0u};
-
-	for (int i = 0; i < r->nwhen; i++)
-		if (!expr_eval(r->when[i], r, &env))
-			return false;
-	return true;
-}
-
 /* x0, x1, ... are in host registers; labels in the same page, forwards. */
 static void name_operands(const struct rule *r, s64 *param)
 {
@@ -107,7 +96,7 @@ static bool pick(void *arg, const struct instance *in)
 		memcpy(drawn, new.param, sizeof(drawn));
 		name_operands(x->r, new.param);
 		/* Where the conditions want registers to coincide, as drawn. */
-		if (!allowed(x->r, in, new.param)) {
+		if (!conc_allowed(x->r, in, new.param)) {
 			if (try < 20)
 				continue;
 			memcpy(new.param, drawn, sizeof(drawn));
