@@ -543,7 +543,7 @@ static void check_sp(struct place *p, const struct hir *h)
 
 static void place_op(struct place *p, const struct hir *h)
 {
-	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 48 > p->a.end) {
+	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 72 > p->a.end) {
 		p->a.overflow = true;
 		return;
 	}

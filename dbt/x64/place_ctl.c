@@ -432,6 +432,22 @@ bool place_ctl(struct place *p, const struct hir *h)
 
 /* ---- cold part ---- */
 
+/* An address that is not a multiple of the access's size: on to the miss if it crosses a page. */
+static void cold_misaligned(struct place *p, const struct cold *c)
+{
+	struct xasm *a = &p->a;
+
+	x_patch(a, c->misaligned);
+	x_rorx(a, 4, RDX, xr(c->ra), 12);
+	x_alu_i(a, 4, XCMP, xr(RDX), (s32)((0x1000 - c->size + 1u) << 20));
+	if (c->ra == RDX) {
+		x_mov_rm(a, 8, RDX, c->base);
+		if (c->adisp)
+			x_lea(a, 8, RDX, xm(RDX, c->adisp));
+	}
+	x_jcc(a, XCC_B, (u64)c->aligned + (u64)a->to_rx);
+}
+
 static void cold_miss(struct place *p, const struct cold *c)
 {
 	struct xasm *a = &p->a;
@@ -450,6 +466,8 @@ static void cold_one(struct place *p, struct cold *c)
 	struct xasm *a = &p->a;
 	u64 back = (u64)c->back + (u64)a->to_rx;
 
+	if (c->misaligned)
+		cold_misaligned(p, c);
 	for (unsigned k = 0; k < c->nfrom; k++)
 		x_patch(a, c->from[k]);
 	switch (c->kind) {

@@ -23,6 +23,11 @@ struct cold {
 	u8 nfrom;
 	struct xop base; /* MISS: address is base + adisp */
 	u8 *from[4];	 /* rel32 fields that jump here */
+	u8 *misaligned; /* MISS: jumps here instead if not aligned; `aligned` if it lies in one page
+			 */
+	u8 *aligned;
+	u8 size;  /* ... that many bytes, */
+	s8 ra;	  /* from the address in this register: rdx itself, or else rdx is free */
 	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
 	u32 desc; /* MISS: DESC_*; CHAIN, POLL: target offset */
 	s32 adisp;
