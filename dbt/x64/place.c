@@ -453,6 +453,9 @@ static void analyse(struct place *p)
 	for (unsigned i = tr->hir.n; i-- > 0;) {
 		const struct hir *h = &tr->hir.op[i];
 
+		if (hir_is_conditional(h) &&
+		    i + 1 < tr->hir.n) /* as the successor's block sees it */
+			live = branch_side(p, h) & (SIDE_TAKEN | SIDE_NEXT);
 		p->fl_live[i] = live;
 		if (defines_flags(h))
 			live = p->vm->cfg.no_flag_liveness;
@@ -585,7 +588,7 @@ static void place_ops(struct place *p)
 static const u8 no_counter[8] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}; /* nop */
 
 /* inc qword [counter]: EFLAGS hold nothing yet. Returns where the counter's address goes. */
-static u8 *count_block(struct place *p)
+u8 *count_block(struct place *p)
 {
 	if (!p->vm->profile)
 		return NULL;
@@ -618,19 +621,20 @@ static void profile_hot(const struct place *p, struct profile_host *ph)
 }
 
 /* The counters' addresses, known now that the block is placed; 0: there is no room for them. */
+static void profile_field(u8 *field, bool known, u32 addr)
+{
+	if (field && known)
+		memcpy(field, &addr, 4);
+	else if (field)
+		memcpy(field - 4, no_counter, sizeof(no_counter));
+}
+
 static void profile_enter(struct place *p, u8 *counter, u32 at)
 {
-	u8 *field[] = {counter, p->taken_counter};
-
-	for (u32 k = 0; k < 2; k++) {
-		u32 addr = at + 8 * k;
-
-		if (!field[k])
-			continue;
-		memcpy(field[k], &addr, 4);
-		if (!at)
-			memcpy(field[k] - 4, no_counter, sizeof(no_counter));
-	}
+	profile_field(counter, at, at);
+	profile_field(p->taken_counter, at, at + 8);
+	for (unsigned k = 0; k < p->nsides; k++)
+		profile_field(p->side_counter[k], at, profile_side_counter(at, k));
 }
 
 static _Thread_local struct place *place_buf;
@@ -670,7 +674,9 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->taken_counter = NULL;
 	p->two_way = false;
 	counter = count_block(p);
-	if (__atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED))
+	p->nsides = 0;
+	p->count_insns = __atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED);
+	if (p->count_insns)
 		x_alu_i(&p->a, 8, XADD, xm(RBP, CPU_OFF(stats.insns_executed)), (s32)tr->n);
 	memset(p->a.n, 0, sizeof(p->a.n));
 	p->a.cat = XC_WORK;
@@ -703,7 +709,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	};
 	if (counter)
 		profile_enter(p, counter,
-			      profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph));
+			      profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph, p->side,
+					    p->nsides));
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));

@@ -151,6 +151,11 @@ static void emit_goto(struct place *p, s64 off, bool poll)
 	emit_indirect(p, true, false);
 }
 
+static bool is_last(const struct place *p, const struct hir *h)
+{
+	return h == &p->tr->hir.op[p->tr->hir.n - 1];
+}
+
 static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
 {
 	return off <= (s64)insn_off(p, h);
@@ -209,11 +214,60 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	emit_goto(p, next, false);
 }
 
+/*
+ * A conditional branch that the block goes on behind. Nothing but the jump is in line; on the way
+ * on, NZCV that is dead there by translate.c's look  (docs/dbt.md, Flags).
+ */
+static void side_exit(struct place *p, const struct hir *h, unsigned cc)
+{
+	struct xasm *a = &p->a;
+	u8 side = branch_side(p, h);
+	bool unsaved = p->fl_eflags && !p->fl_mem, save = unsaved && side & SIDE_TAKEN;
+	struct profile_side *sc = &p->side[p->nsides];
+	s64 taken = h->a.imm;
+	bool direct = in_page(taken) && !save && !p->vm->cfg.poll_always;
+
+	if (!(side & SIDE_EXIT) || p->nsides == MAX_SIDES) {
+		p->fail = "branch inside a block";
+		return;
+	}
+	if (direct && !p->vm->profile && !p->count_insns) {
+		align_link(p, taken, 2);
+		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
+	} else {
+		struct cold *c = cold_add(p, COLD_SIDE);
+
+		c->desc = (u32)taken;
+		c->insn = (u16)(h->insn + p->tr->span[h->insn]);
+		c->side = (u8)p->nsides;
+		c->save = save;
+		c->only_counts = direct;
+		c->pol_add = p->pol_add;
+		c->fcmp = p->fl_fcmp;
+		cold_from(c, x_jcc_fwd(a, cc));
+	}
+	*sc = (struct profile_side){.insns = (u8)(h->insn + p->tr->span[h->insn]), .live = side};
+	memcpy(sc->n, a->n, sizeof(sc->n));
+	p->side_counter[p->nsides++] = NULL;
+	if (unsaved && !(side & SIDE_NEXT)) {
+		p->fl_eflags = false;
+		p->fl_mem = true;
+	}
+}
+
+static void two_ways(struct place *p, const struct hir *h, unsigned cc)
+{
+	if (is_last(p, h))
+		two_way(p, h, cc);
+	else
+		side_exit(p, h, cc);
+}
+
 static void cond_branch(struct place *p, const struct hir *h)
 {
 	if (!p->fl_eflags)
 		flags_clobber(p);
-	two_way(p, h, flags_cond(p, h->cc));
+	two_ways(p, h, flags_cond(p, h->cc));
 }
 
 static void zero_branch(struct place *p, const struct hir *h)
@@ -237,7 +291,7 @@ static void zero_branch(struct place *p, const struct hir *h)
 		} else {
 			x_op(a, 8, 0x0fba, 4, rm, 1); /* bt: CF */
 			x8(a, n);
-			two_way(p, h, zero ? XCC_AE : XCC_B);
+			two_ways(p, h, zero ? XCC_AE : XCC_B);
 			return;
 		}
 	} else if (opnd_is_mem(p, &h->b)) {
@@ -247,7 +301,7 @@ static void zero_branch(struct place *p, const struct hir *h)
 
 		x_test_rr(a, w, xr(r), r);
 	}
-	two_way(p, h, zero ? XCC_E : XCC_NE);
+	two_ways(p, h, zero ? XCC_E : XCC_NE);
 }
 
 /* x30 and cpu->scratch = guest return address; returns nothing live but `reg`. */
@@ -421,7 +475,7 @@ bool place_ctl(struct place *p, const struct hir *h)
 	bool branch = h->op >= HIR_B && h->op <= HIR_RET, done;
 	unsigned cat = branch ? cat_begin(p, XC_BRANCH) : p->a.cat;
 
-	if (branch)
+	if (branch && is_last(p, h))
 		cache_drop_all(p);
 	if (branch && p->vm->cfg.no_across_blocks)
 		state_store(p, p->i);
@@ -431,6 +485,32 @@ bool place_ctl(struct place *p, const struct hir *h)
 }
 
 /* ---- cold part ---- */
+
+static void cold_side(struct place *p, const struct cold *c)
+{
+	struct profile_side *sc = &p->side[c->side];
+	u16 before[XC_NUM];
+
+	p->a.cat = XC_BRANCH;
+	memcpy(before, p->a.n, sizeof(before));
+	if (c->save) {
+		p->busy = 0;
+		flags_defined(p, c->pol_add);
+		p->fl_fcmp = c->fcmp;
+		flags_to_mem(p);
+	}
+	p->side_counter[c->side] = count_block(p);
+	if (p->count_insns) { /* the block has counted all its instructions; EFLAGS may be in use */
+		struct xop n = xm(RBP, CPU_OFF(stats.insns_executed));
+
+		x_mov_rm(&p->a, 8, RAX, n);
+		x_lea(&p->a, 8, RAX, xm(RAX, c->insn - (s32)p->tr->n));
+		x_mov_mr(&p->a, 8, n, RAX);
+	}
+	emit_goto(p, (s32)c->desc, false);
+	for (unsigned k = 0; k < XC_NUM; k++)
+		sc->n_taken[k] = c->only_counts ? 0 : (u16)(p->a.n[k] - before[k]);
+}
 
 /* An address that is not a multiple of the access's size: on to the miss if it crosses a page. */
 static void cold_misaligned(struct place *p, const struct cold *c)
@@ -482,6 +562,7 @@ static void cold_one(struct place *p, struct cold *c)
 		x_lea(a, 8, RAX, xm(RAX, (s32)c->desc));
 		x_jmp(a, p->vm->t_indirect);
 		break;
+	case COLD_SIDE: cold_side(p, c); break;
 	case COLD_INDIRECT: x_jmp(a, p->vm->t_indirect); break;
 	case COLD_BLR:
 		x_mov_imm(a, RCX, p->vm->t_indirect);

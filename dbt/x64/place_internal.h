@@ -15,7 +15,7 @@
 #define MAX_COLD       512
 #define MAX_SITES      512
 
-enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR };
+enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR, COLD_SIDE };
 
 /* Out-of-line code emitted behind the block's hot part. */
 struct cold {
@@ -36,6 +36,9 @@ struct cold {
 	helper_fn fn;
 	bool save_rdx;
 	u16 insn; /* BAIL */
+	u8 side;  /* SIDE: which one of the block, */
+	u8 fcmp;  /* ... and what EFLAGS hold where NZCV are to be saved (`save`) */
+	bool save, pol_add, only_counts;
 };
 
 /*
@@ -97,7 +100,11 @@ struct place {
 	u8 *taken_counter;
 	bool two_way;
 	u16 n_common[XC_NUM], n_taken[XC_NUM];
-	u64 consts_rx; /* the block's vector constants, in front of its code */
+	struct profile_side side[MAX_SIDES];
+	u8 *side_counter[MAX_SIDES];
+	unsigned nsides;
+	bool count_insns; /* a PMU does */
+	u64 consts_rx;	  /* the block's vector constants, in front of its code */
 };
 
 /* ---- place.c ---- */
@@ -129,6 +136,7 @@ static inline void cat_end(struct place *p, unsigned old)
 {
 	p->a.cat = (u8)old;
 }
+u8 *count_block(struct place *p);
 void count_taken(struct place *p);
 void state_store(struct place *p,
 		 unsigned to); /* registers written before op `to` since the last call */
@@ -168,6 +176,12 @@ void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, un
 static inline bool v_in_reg(const struct place *p, unsigned v)
 {
 	return p->vpin && p->vm->vmap[v] >= 0;
+}
+
+/* SIDE_* of a conditional branch that is not the block's last operation. */
+static inline u8 branch_side(const struct place *p, const struct hir *h)
+{
+	return p->tr->side[h->insn + p->tr->span[h->insn] - 1u];
 }
 
 static inline u32 insn_off(const struct place *p, const struct hir *h)
