@@ -258,6 +258,10 @@ void tr_build(struct tr *tr)
 			tr->hir.n = start;
 			tr->n = tr->i;
 			tr->ended = tr->n && tr->side[tr->n - 1];
+			if (tr->ended) {
+				tr->live_taken = tr->side[tr->n - 1] & SIDE_TAKEN;
+				tr->live_next = tr->side[tr->n - 1] & SIDE_NEXT;
+			}
 			return;
 		}
 		tr->span[tr->i] = (u8)k;

@@ -342,6 +342,24 @@ unsigned flags_cond(struct place *p, unsigned cc)
 	return map[cc];
 }
 
+/* Does condition cc hold? */
+bool cond_of_nzcv(unsigned cc, unsigned nzcv)
+{
+	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
+
+	switch (cc >> 1) {
+	case 0: r = z; break;
+	case 1: r = c; break;
+	case 2: r = n; break;
+	case 3: r = v; break;
+	case 4: r = c && !z; break;
+	case 5: r = n == v; break;
+	case 6: r = n == v && !z; break;
+	default: return true;
+	}
+	return r != (cc & 1);
+}
+
 static void carry_to_cf(struct place *p, bool want_add)
 {
 	struct xasm *a = &p->a;
@@ -552,6 +570,8 @@ static void place_op(struct place *p, const struct hir *h)
 	}
 	if (unlikely(p->sp_dirty) && h->op >= HIR_B && h->op <= HIR_RET)
 		check_sp(p, h);
+	if (p->i + 2 >= p->tr->hir.n)
+		poll_early(p, h);
 	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
 		p->fail = hir_op_name(h->op);
 	cache_note_write(p, h);
@@ -656,7 +676,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	b = (struct block *)rw;
 	memset(p, 0, offsetof(struct place, treg));
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
-	p->fl_eflags = p->pol_add = p->sp_dirty = false;
+	p->fl_eflags = p->pol_add = p->sp_dirty = p->polled = false;
+	p->early = NULL;
 	p->fl_mem = true;
 	cache_drop_all(p);
 	p->ncold = p->nsites = 0;

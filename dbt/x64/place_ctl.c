@@ -174,6 +174,52 @@ void place_fallthrough(struct place *p)
 	cat_end(p, cat);
 }
 
+/* On x86 condition cc the branch behind the CCMP h goes where h's constant NZCV lead. */
+void ccmp_jump(struct place *p, unsigned cc, const struct hir *h)
+{
+	p->early_taken = cond_of_nzcv(h[1].cc, (unsigned)h->c.imm);
+	if (p->early_taken)
+		align_link(p, h[1].a.imm, 2);
+	p->early = x_jcc_fwd(&p->a, cc);
+}
+
+/* ... lands here if that is (`taken`) where the branch leads, or not. */
+static void land_early(struct place *p, bool taken)
+{
+	if (!p->early || p->early_taken != taken)
+		return;
+	x_patch(&p->a, p->early);
+	p->early = NULL;
+}
+
+/*
+ * Before op h, the last or last but one: if the block ends with a jump back, looking for interrupts
+ * is cheaper here, in front of what sets the flags for it, since the jump can lead there directly
+ * then. Not at the block's first instruction, where nothing would have been done since the last
+ * look.
+ */
+void poll_early(struct place *p, const struct hir *h)
+{
+	const struct hir *b = &p->tr->hir.op[p->tr->hir.n - 1];
+	bool compare = h + 1 == b && h->setf && h->op <= HIR_XOR && b->op == HIR_BCC;
+	unsigned next = h->insn + p->tr->span[h->insn];
+
+	if (p->vm->cfg.poll_always || p->vm->cfg.no_across_blocks || p->tr->live_taken ||
+	    !h->insn || (p->i && h[-1].insn == h->insn) || p->fl_fcmp ||
+	    !(compare || (h == b && hir_is_conditional(b) && b->op != HIR_BCC)) ||
+	    (next != p->tr->n && next != b->insn) || !is_back_edge(p, b, b->a.imm) ||
+	    !in_page(b->a.imm))
+		return;
+	if (compare) { /* whatever flags there are, they end here */
+		p->fl_eflags = false;
+		p->fl_mem = true;
+	} else {
+		flags_clobber(p);
+	}
+	emit_poll(p, insn_off(p, h));
+	p->polled = true;
+}
+
 /*
  * Two-way exit on x86 condition cc. EFLAGS are as the condition wants them; where they also hold
  * NZCV that is in memory nowhere yet, it is saved on the edges that need it only.
@@ -185,21 +231,24 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	bool unsaved = p->fl_eflags && !p->fl_mem, pol_add = p->pol_add;
 	bool save_taken = unsaved && p->tr->live_taken;
 	u8 fcmp = p->fl_fcmp;
-	bool direct = !is_back_edge(p, h, taken) && in_page(taken) && !save_taken &&
-		      !p->vm->cfg.poll_always;
+	bool poll = is_back_edge(p, h, taken) && !p->polled;
+	bool direct = !poll && in_page(taken) && !save_taken && !p->vm->cfg.poll_always;
 	u8 *skip;
 
 	p->two_way = true;
 	if (direct && !p->vm->profile) {
 		align_link(p, taken, 2);
 		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
+		if (p->early && p->early_taken)
+			link_field(p, p->early, (u32)taken);
 	} else {
 		skip = x_jcc_fwd(a, cc ^ 1);
 		memcpy(p->n_common, a->n, sizeof(p->n_common));
+		land_early(p, true);
 		if (save_taken)
 			flags_to_mem(p);
 		count_taken(p);
-		emit_goto(p, taken, is_back_edge(p, h, taken));
+		emit_goto(p, taken, poll);
 		if (direct) /* the jump is there for the counter's sake */
 			memcpy(a->n, p->n_common, sizeof(p->n_common));
 		memcpy(p->n_taken, a->n, sizeof(p->n_taken));
@@ -209,6 +258,7 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 			p->fl_fcmp = fcmp;
 		}
 	}
+	land_early(p, false);
 	if (unsaved && p->tr->live_next)
 		flags_to_mem(p);
 	emit_goto(p, next, false);
@@ -234,6 +284,8 @@ static void side_exit(struct place *p, const struct hir *h, unsigned cc)
 	if (direct && !p->vm->profile && !p->count_insns) {
 		align_link(p, taken, 2);
 		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
+		if (p->early && p->early_taken)
+			link_field(p, p->early, (u32)taken);
 	} else {
 		struct cold *c = cold_add(p, COLD_SIDE);
 
@@ -245,7 +297,12 @@ static void side_exit(struct place *p, const struct hir *h, unsigned cc)
 		c->pol_add = p->pol_add;
 		c->fcmp = p->fl_fcmp;
 		cold_from(c, x_jcc_fwd(a, cc));
+		if (p->early && p->early_taken)
+			cold_from(c, p->early);
 	}
+	if (p->early && p->early_taken)
+		p->early = NULL;
+	land_early(p, false);
 	*sc = (struct profile_side){.insns = (u8)(h->insn + p->tr->span[h->insn]), .live = side};
 	memcpy(sc->n, a->n, sizeof(sc->n));
 	p->side_counter[p->nsides++] = NULL;

@@ -82,7 +82,11 @@ struct place {
 	bool pol_add;	/* EFLAGS: CF = C (after add), else CF = NOT C */
 	u8 fl_fcmp;	/* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
-	bool sp_dirty;	     /* this instruction wrote SP, perhaps not by a multiple of 16 */
+	/* A CCMP whose condition does not hold has jumped on behind the branch that follows it: */
+	u8 *early;
+	bool early_taken; /* ... or to where that leads */
+	bool polled;	  /* the final branch's back edge need not look for interrupts any more */
+	bool sp_dirty;	  /* this instruction wrote SP, perhaps not by a multiple of 16 */
 
 	struct addend_cache ac[N_ADDENDS];
 	int ac_rdx;  /* the one in rdx, -1 none */
@@ -147,7 +151,16 @@ void flags_to_mem(struct place *p);		   /* cpu->host_nzcv is right from here on 
 void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
 unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
 void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
+bool cond_of_nzcv(unsigned cc, unsigned nzcv);
 void flags_carry(struct place *p, bool want_add); /* CF = C (want_add) or NOT C */
+
+/* NZCV is dead on both edges of a conditional branch. */
+static inline bool hir_flags_dead_behind(const struct tr *tr, const struct hir *h)
+{
+	if (h == &tr->hir.op[tr->hir.n - 1])
+		return !tr->live_taken && !tr->live_next;
+	return !(tr->side[h->insn + tr->span[h->insn] - 1u] & (SIDE_TAKEN | SIDE_NEXT));
+}
 
 /* ---- schedule.c ---- */
 void schedule_flags(struct tr *tr);
@@ -158,6 +171,8 @@ bool place_mem(struct place *p, const struct hir *h);
 bool place_ctl(struct place *p, const struct hir *h);
 bool place_vec(struct place *p, const struct hir *h);
 void place_fallthrough(struct place *p);
+void ccmp_jump(struct place *p, unsigned cc, const struct hir *h);
+void poll_early(struct place *p, const struct hir *h);
 void place_cold(struct place *p);
 void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
 void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
