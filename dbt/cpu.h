@@ -75,6 +75,8 @@ struct dbt_vcpu {
 	u64 excl_va, excl_val[2];
 	struct excl_bucket *excl_tab; /* dbt_vm.excl, and its bucket as the load saw it; see vm.h */
 	u64 excl_ver;
+	u64 excl_none;	 /* stands for the bucket of an atomic that nobody watches */
+	u32 excl_spins;	 /* turns of waiting for a bucket */
 	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;

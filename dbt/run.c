@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Running a vCPU: dispatch, chaining, misses of the inline memory checks, host signals. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,6 +333,10 @@ u64 dbt_do_miss(struct dbt_vcpu *cpu)
 {
 	u32 desc = (u32)cpu->scratch[SCR_MISS_DESC];
 
+	if (unlikely(desc == (u32)DESC_YIELD)) {
+		sched_yield();
+		return 0;
+	}
 	cpu->stats.mem_misses++;
 	cpu->pc = cpu->page_va + DESC_OFF(desc) * 4;
 	if (fill(cpu, cpu->scratch[SCR_MISS_VA], desc))

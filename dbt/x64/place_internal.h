@@ -15,16 +15,17 @@
 #define MAX_COLD       512
 #define MAX_SITES      512
 
-enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR };
+enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR, COLD_EXCL };
 
 /* Out-of-line code emitted behind the block's hot part. */
 struct cold {
 	u8 kind;
 	u8 nfrom;
-	struct xop base; /* MISS: address is base + adisp */
+	struct xop base; /* MISS: address is base + adisp; EXCL: what the atomic changes */
 	u8 *from[4];	 /* rel32 fields that jump here */
-	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
-	u32 desc; /* MISS: DESC_*; CHAIN, POLL: target offset */
+	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR, EXCL: rejoin
+		   */
+	u32 desc; /* MISS, EXCL: DESC_*; CHAIN, POLL: target offset */
 	s32 adisp;
 	u32 off; /* BAIL: instruction's offset in the page */
 	u32 raw;
@@ -146,6 +147,7 @@ bool place_ctl(struct place *p, const struct hir *h);
 bool place_vec(struct place *p, const struct hir *h);
 void place_fallthrough(struct place *p);
 void place_cold(struct place *p);
+void cold_excl(struct place *p, const struct cold *c);
 void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
 void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
 /* h writes SP and may leave it misaligned where it was not (SCTLR_EL1.SA). */
