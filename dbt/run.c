@@ -543,7 +543,7 @@ void dbt_vcpu_pmu_expire(struct dbt_vcpu *cpu)
 
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *cpu)
 {
-	return cpu->irq_lines != 0;
+	return cpu->irq_lines || cpu->exit_req & EXIT_REQ_PMU;
 }
 
 void dbt_vcpu_kick(struct dbt_vcpu *cpu)
