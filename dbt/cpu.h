@@ -197,7 +197,7 @@ struct walk {
 			 first */
 	bool global;  /* nG = 0 */
 	bool guarded; /* GP: indirect branches to it need a landing pad (BTI) */
-	bool device;  /* memory attributes are Device-* (or MMU off on non-RAM) */
+	bool device;  /* memory attributes are Device-*, as all are with the MMU off */
 	u8 attr, sh;  /* MAIR byte and shareability, as PAR_EL1 reports them */
 	u8 level;     /* of the leaf or of the fault, 0..3 */
 	u8 hier;      /* table descriptors' accumulated restrictions (internal to mmu.c) */

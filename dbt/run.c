@@ -317,8 +317,9 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	do {
 		seq = view_seq(v);
-		/* Device memory checks alignment. */
-		if (mmu_walk(cpu, GVA(va), acc, el, &w) || w.device)
+		/* Device memory checks alignment, as code for the MMU being off does itself. */
+		if (mmu_walk(cpu, GVA(va), acc, el, &w) ||
+		    (w.device && !(cpu->tr_mode & TR_MODE_ALIGN)))
 			return false;
 		host = dbt_ram_ptr(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), PAGE_SIZE);
 		if (!host)

@@ -33,6 +33,12 @@ static bool is_store(const struct hir *h)
 	return h->op == HIR_ST || h->op == HIR_STV;
 }
 
+/* A misaligned access is a fault; no check but its own finds that out. */
+static bool tests_alignment(const struct place *p, const struct hir *h)
+{
+	return h->mflags & HM_ALIGN || p->tr->mode & TR_MODE_ALIGN;
+}
+
 /* Ends what a page check may be relied on for: calls to C, or rdx is needed. */
 static bool ends_group(const struct hir *h)
 {
@@ -81,7 +87,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 		g.store = first->op != HIR_LDX;
 		return g;
 	}
-	if (first->mflags & HM_ALIGN) /* tests more than a group's check does */
+	if (tests_alignment(p, first))
 		return g;
 	for (unsigned j = p->i; j < p->tr->hir.n && j < p->i + HOIST_OPS; j++) {
 		const struct hir *h = &p->tr->hir.op[j];
@@ -91,7 +97,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			break;
 		if (ends_group(h))
 			break;
-		if (j > p->i && is_access(h) && same_loc(&h->a, base) && !(h->mflags & HM_ALIGN) &&
+		if (j > p->i && is_access(h) && same_loc(&h->a, base) && !tests_alignment(p, h) &&
 		    (h->mflags & HM_UNPRIV) == (first->mflags & HM_UNPRIV)) {
 			s64 lo = delta + h->imm2, hi = lo + (1 << h->size);
 
@@ -219,7 +225,7 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	}
 	p->busy |= BIT(RDX);
 	p->op_busy |= BIT(RDX);
-	if (h->mflags & HM_ALIGN && h->size) {
+	if (tests_alignment(p, h) && h->size) {
 		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	} else if (len > 1) {
@@ -288,7 +294,7 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 	s32 lo = h->imm2, hi = h->imm2 + (1 << h->size);
 	bool unpriv = h->mflags & HM_UNPRIV;
 
-	if (h->mflags & HM_ALIGN)
+	if (tests_alignment(p, h))
 		return NULL;
 	for (int k = 0; k < N_ADDENDS; k++) {
 		struct addend_cache *ac = &p->ac[k];
