@@ -306,13 +306,14 @@ struct tr {
 };
 
 /*
- * EL1 code has no other mode bits: it tests FPEN and FPCR where it needs them. DN, RMode, AHP and
- * FZ16 change no generated code; a view (struct dbt_view) holds the code of one mode.
+ * EL1 code tests FPEN and FPCR where it needs them. DN, RMode, AHP and FZ16 change no generated
+ * code; a view (struct dbt_view) holds the code of one mode.
  */
 #define TR_MODE_EL1	BIT(0)
 #define TR_MODE_FP_TRAP BIT(1) /* CPACR_EL1.FPEN traps at EL0: FP/SIMD -> exception */
 #define TR_MODE_FZ	BIT(2) /* FPCR.FZ */
 #define TR_MODE_IXC	BIT(3) /* with FZ: FPSR.IXC is set, so that code may set it once more */
+#define TR_MODE_ALIGN	BIT(6) /* MMU off, all data is Device memory: accesses test alignment */
 #define TR_MODE_GP	BIT(5) /* a guarded page: BTYPE is checked where blocks begin */
 #define TR_MODE_STEP	BIT(4) /* debugged: one instruction a block, no slots; see dbt/debug.c */
 

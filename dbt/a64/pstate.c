@@ -171,6 +171,8 @@ u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
 {
 	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
 
+	if (!(cpu->sys.sctlr_el1 & SCTLR_M))
+		m |= TR_MODE_ALIGN;
 	if (cpu->fpcr & FPCR_FZ) {
 		m |= TR_MODE_FZ;
 		if (cpu_fpsr_get(cpu) & FPSR_IXC)

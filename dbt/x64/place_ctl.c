@@ -614,6 +614,7 @@ static void cold_one(struct place *p, struct cold *c)
 		x_jmp(a, p->vm->t_chain);
 		break;
 	case COLD_MISS: cold_miss(p, c); break;
+	case COLD_EXCL: cold_excl(p, c); break;
 	case COLD_POLL:
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
 		x_lea(a, 8, RAX, xm(RAX, (s32)c->desc));

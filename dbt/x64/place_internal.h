@@ -15,21 +15,31 @@
 #define MAX_COLD       512
 #define MAX_SITES      512
 
-enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR, COLD_SIDE };
+enum cold_kind {
+	COLD_CHAIN,
+	COLD_MISS,
+	COLD_POLL,
+	COLD_BAIL,
+	COLD_INDIRECT,
+	COLD_BLR,
+	COLD_EXCL,
+	COLD_SIDE,
+};
 
 /* Out-of-line code emitted behind the block's hot part. */
 struct cold {
 	u8 kind;
 	u8 nfrom;
-	struct xop base; /* MISS: address is base + adisp */
+	struct xop base; /* MISS: address is base + adisp; EXCL: what the atomic changes */
 	u8 *from[4];	 /* rel32 fields that jump here */
 	u8 *misaligned; /* MISS: jumps here instead if not aligned; `aligned` if it lies in one page
 			 */
 	u8 *aligned;
 	u8 size;  /* ... that many bytes, */
 	s8 ra;	  /* from the address in this register: rdx itself, or else rdx is free */
-	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
-	u32 desc; /* MISS: DESC_*; CHAIN, POLL: target offset */
+	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR, EXCL: rejoin
+		   */
+	u32 desc; /* MISS, EXCL: DESC_*; CHAIN, POLL, SIDE: target offset */
 	s32 adisp;
 	u32 off; /* BAIL: instruction's offset in the page */
 	u32 raw;
@@ -174,6 +184,7 @@ void place_fallthrough(struct place *p);
 void ccmp_jump(struct place *p, unsigned cc, const struct hir *h);
 void poll_early(struct place *p, const struct hir *h);
 void place_cold(struct place *p);
+void cold_excl(struct place *p, const struct cold *c);
 void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
 void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
 /* h writes SP and may leave it misaligned where it was not (SCTLR_EL1.SA). */
