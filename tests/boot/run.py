@@ -493,6 +493,33 @@ def gdb_in_guest(env):
               re.search(r'read\(3, "armature\\n", \d+\) += 9', out), f"strace: {out}", vm)
 
 
+def perf_counts(text):
+    return {event: int(n) for n, event in re.findall(r"^(\d+),[^,]*,([\w:-]+),", text, re.M)}
+
+
+@test("perf in the guest: counters, sampling by their overflow", long=True)
+def perf(env):
+    turns = 20000
+    loop = f"i=0; while [ $i -lt {turns} ]; do i=$((i+1)); done"
+    with debian(env) as vm:
+        for line in ("true", f"sh -c '{loop}'"):
+            events = "cycles,instructions,cycles:u,instructions:u,cycles:k,instructions:k"
+            out, status = vm.run(f"perf stat -x, -e {events} {line} 2>&1")
+            n = perf_counts(out)
+            check(status == 0 and len(n) == 6, f"perf stat: status {status}\n{out}")
+            for what in ("cycles", "instructions"):
+                parts = n[what + ":u"] + n[what + ":k"]
+                check(n[what + ":u"] > 0 and n[what + ":k"] > 0 and 0.95 < parts / n[what] < 1.05,
+                      f"{line}: {what} are not the sum of those at EL0 and EL1\n{out}")
+        # 13,043 instructions a turn of dash's loop (qemu-aarch64 -singlestep -d exec,nochain, 100 turns)
+        check(11000 < n["instructions:u"] / turns < 16000, f"instructions of {turns} turns of {loop}: {out}")
+        for event, period in (("cycles", 1000000), ("cycles:u", 1000000), ("instructions:u", 1000000),
+                              ("instructions", 100000)):
+            out, status = vm.run(f"perf record -q -e {event} -c {period} -o /tmp/data sh -c '{loop}' 2>&1 && "
+                                 "perf script -i /tmp/data -F ip,comm | grep -c -w sh; rm -f /tmp/data")
+            check(status == 0 and out.isdigit() and int(out) >= 20, f"samples by {event}: {out}")
+
+
 # What the programs print on any machine; the references come from x86-64 (java, node) and qemu-user (luajit).
 JIT = [("java -cp . Bench", "Bench.java", "javac Bench.java", "Bench.java.out"),
        ("java -Xint -cp . Bench", "Bench.java", "true", "Bench.java.out"),
