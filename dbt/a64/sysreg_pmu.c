@@ -82,8 +82,8 @@ static bool overflowed(u64 before, u64 now, unsigned width)
 }
 
 /*
- * Nanoseconds until counter n may overflow, ~0: not before something else happens. One that does not
- * count at this EL is taken to run: pmu_set_el() says nothing to dbt_ops.pmu.
+ * Nanoseconds until counter n may overflow, ~0: not before something else happens. One that does
+ * not count at this EL is taken to run: pmu_set_el() says nothing to dbt_ops.pmu.
  */
 static u64 counter_wait(const struct dbt_vcpu *cpu, unsigned n, u64 value)
 {
