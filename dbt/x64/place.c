@@ -14,15 +14,54 @@
 
 /* ---- registers ---- */
 
+/* Host register that holds a copy of the guest register o, which is kept in memory; -1 none. */
+static int copy_of(const struct place *p, const struct hir_opnd *o)
+{
+	if (o->kind != H_X || regmap_host[o->reg] >= 0)
+		return -1;
+	for (int r = 0; r < (int)ARRAY_SIZE(p->copy); r++)
+		if (p->copy[r] == o->reg)
+			return r;
+	return -1;
+}
+
+static void copies_drop(struct place *p)
+{
+	memset(p->copy, -1, sizeof(p->copy));
+	p->copy_last = 0;
+}
+
+/* Guest register o is written: no other host register than `reg` holds it. */
+static void copy_note(struct place *p, const struct hir_opnd *o, int reg)
+{
+	if (o->kind != H_X || regmap_host[o->reg] >= 0)
+		return;
+	for (int r = 0; r < (int)ARRAY_SIZE(p->copy); r++)
+		if (p->copy[r] == o->reg)
+			p->copy[r] = -1;
+	if (reg < 0 || reg >= (int)ARRAY_SIZE(p->copy))
+		return;
+	p->copy[reg] = p->no_copies ? -1 : (s8)o->reg;
+	p->copy_last = (u8)reg;
+}
+
+void copy_lose(struct place *p, int reg)
+{
+	if (reg < (int)ARRAY_SIZE(p->copy))
+		p->copy[reg] = -1;
+}
+
 int alloc_scratch(struct place *p)
 {
-	static const s8 order[] = {RAX, RCX, RDX};
+	/* First what holds nothing, then the older copy; rdx is every page check's. */
+	const u8 order[] = {RAX, RCX, p->copy_last ^ 1, p->copy_last, RDX};
 
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < ARRAY_SIZE(order); k++) {
 		int r = order[k];
 
-		if (p->busy & BIT(r) || (r == RDX && p->ac_rdx >= 0))
+		if (p->busy & BIT(r) || (r == RDX && p->ac_rdx >= 0) || (k < 2 && p->copy[k] >= 0))
 			continue;
+		copy_lose(p, r);
 		p->busy |= BIT(r);
 		p->op_busy |= BIT(r);
 		return r;
@@ -50,6 +89,7 @@ void take_reg(struct place *p, int reg)
 {
 	if (reg == RDX)
 		cache_lose_rdx(p);
+	copy_lose(p, reg);
 	if (!(p->busy & BIT(reg))) {
 		p->busy |= BIT(reg);
 		p->op_busy |= BIT(reg);
@@ -90,6 +130,13 @@ struct xop opnd_rm(struct place *p, const struct hir_opnd *o)
 	}
 }
 
+struct xop opnd_src(struct place *p, const struct hir_opnd *o)
+{
+	int r = copy_of(p, o);
+
+	return r >= 0 ? xr(r) : opnd_rm(p, o);
+}
+
 bool imm_fits(const struct hir_opnd *o, unsigned w)
 {
 	return o->kind == H_IMM && (w < 8 || o->imm == (s32)o->imm);
@@ -102,7 +149,7 @@ void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o)
 		x_mov_imm(&p->a, reg, w == 4 ? (u32)o->imm : (u64)o->imm);
 		return;
 	}
-	struct xop s = opnd_rm(p, o);
+	struct xop s = opnd_src(p, o);
 	unsigned cat;
 
 	if (s.reg == reg && w == 8)
@@ -118,8 +165,17 @@ int src_reg(struct place *p, const struct hir_opnd *o, unsigned w)
 
 	if (o->kind != H_IMM && !opnd_is_mem(p, o))
 		return opnd_rm(p, o).reg;
+	r = copy_of(p, o);
+	if (r >= 0) {
+		if (!(p->busy & BIT(r)))
+			p->op_busy |= BIT(r);
+		p->busy |= BIT(r);
+		return r;
+	}
 	r = alloc_scratch(p);
 	load_to(p, w, r, o);
+	if (w == 8)
+		copy_note(p, o, r);
 	return r;
 }
 
@@ -152,6 +208,8 @@ void dst_done(struct place *p, const struct hir_opnd *d, int reg)
 
 		x_mov_mr(&p->a, w, opnd_rm(p, d), reg);
 		cat_end(p, cat);
+		copy_note(p, d, reg);
+		p->copied = true;
 	}
 }
 
@@ -177,7 +235,9 @@ void flags_from_fcmp(struct place *p)
 	bool busy = p->busy & BIT(RAX);
 	unsigned cat = cat_begin(p, XC_FLAGS);
 
-	if (busy)
+	if (!busy)
+		copy_lose(p, RAX);
+	else
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
 	x_byte(a, 0x9f); /* lahf */
 	x_setcc(a, XCC_P, xr(RAX));
@@ -210,6 +270,8 @@ static void flags_save(struct place *p)
 		return;
 	}
 	cat = cat_begin(p, XC_FLAGS);
+	if (!busy)
+		copy_lose(p, RAX);
 	if (p->pol_add) {
 		x_byte(a, 0xf5); /* cmc */
 		p->pol_add = false;
@@ -560,6 +622,14 @@ static void check_sp(struct place *p, const struct hir *h)
 	c->save_rdx = p->ac_rdx >= 0;
 	cold_from(c, x_jcc_fwd(&p->a, XCC_NE));
 	c->back = p->a.p;
+	p->bailed = true;
+}
+
+/* Their placement tells of every use it makes of rax and rcx. */
+static bool keeps_copies(const struct hir *h)
+{
+	return h->op <= HIR_GETNZCV || (h->op >= HIR_LD && h->op <= HIR_STV) ||
+	       hir_is_conditional(h);
 }
 
 static void place_op(struct place *p, const struct hir *h)
@@ -572,8 +642,14 @@ static void place_op(struct place *p, const struct hir *h)
 		check_sp(p, h);
 	if (p->i + 2 >= p->tr->hir.n)
 		poll_early(p, h);
+	p->copied = false;
+	if (!keeps_copies(h))
+		copies_drop(p);
+	p->no_copies = !keeps_copies(h);
 	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
 		p->fail = hir_op_name(h->op);
+	if (!p->copied)
+		copy_note(p, &h->d, -1);
 	cache_note_write(p, h);
 	p->sp_dirty |= sp_may_misalign(h);
 	free_dead(p, h);
@@ -600,6 +676,9 @@ static void place_ops(struct place *p)
 		if (unlikely(p->sp_dirty))
 			check_sp(p, &tr->hir.op[from]);
 		close_insn(p, insn);
+		if (p->bailed)
+			copies_drop(p);
+		p->bailed = false;
 		from = to;
 	}
 	p->i = tr->hir.n ? tr->hir.n - 1 : 0;
@@ -678,6 +757,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
 	p->fl_eflags = p->pol_add = p->sp_dirty = p->polled = false;
 	p->early = NULL;
+	p->bailed = p->no_copies = false;
+	copies_drop(p);
 	p->fl_mem = true;
 	cache_drop_all(p);
 	p->ncold = p->nsites = 0;

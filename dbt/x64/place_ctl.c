@@ -336,9 +336,11 @@ static void zero_branch(struct place *p, const struct hir *h)
 
 	flags_clobber(p);
 	if (h->b.kind == H_IMM) { /* XZR */
-		x_alu_rm(a, 4, XXOR, RAX, xr(RAX));
+		int r = alloc_scratch(p);
+
+		x_alu_rm(a, 4, XXOR, r, xr(r));
 	} else if (bit) {
-		struct xop rm = opnd_rm(p, &h->b);
+		struct xop rm = opnd_src(p, &h->b);
 		unsigned n = (unsigned)h->c.imm;
 
 		if (n < 8 && rm.reg != RSP) {
@@ -351,12 +353,13 @@ static void zero_branch(struct place *p, const struct hir *h)
 			two_ways(p, h, zero ? XCC_AE : XCC_B);
 			return;
 		}
-	} else if (opnd_is_mem(p, &h->b)) {
-		x_alu_i(a, w, XCMP, opnd_rm(p, &h->b), 0);
 	} else {
-		int r = opnd_rm(p, &h->b).reg;
+		struct xop rm = opnd_src(p, &h->b);
 
-		x_test_rr(a, w, xr(r), r);
+		if (rm.reg < 0)
+			x_alu_i(a, w, XCMP, rm, 0);
+		else
+			x_test_rr(a, w, rm, rm.reg);
 	}
 	two_ways(p, h, zero ? XCC_E : XCC_NE);
 }
@@ -491,6 +494,7 @@ static void bail(struct place *p, const struct hir *h)
 		}
 		cc = h->op == HIR_BAILZ ? XCC_E : XCC_NE;
 	}
+	p->bailed = true;
 	c = cold_add(p, COLD_BAIL);
 	c->off = insn_off(p, h);
 	c->insn = h->insn;

@@ -69,7 +69,7 @@ static void alu3(struct place *p, const struct hir *h, enum xalu op, bool comm)
 	else if (y->kind == H_IMM)
 		x_alu_i(a, w, op, xr(r), (s32)y->imm);
 	else
-		x_alu_rm(a, w, op, r, opnd_rm(p, y));
+		x_alu_rm(a, w, op, r, opnd_src(p, y));
 	finish(p, h, r);
 }
 
@@ -89,7 +89,7 @@ static void compare(struct place *p, const struct hir *h, bool test)
 
 		x_test_rr(a, w, xr(r), r);
 	} else if (imm_fits(y, w) && x->kind != H_IMM) {
-		struct xop rm = opnd_rm(p, x);
+		struct xop rm = opnd_src(p, x);
 
 		if (test)
 			x_test_i(a, w, rm, (s32)y->imm);
@@ -103,18 +103,18 @@ static void compare(struct place *p, const struct hir *h, bool test)
 		if (x->kind == H_IMM)
 			x_test_rr(a, w, xr(src_reg(p, x, w)), r);
 		else
-			x_test_rr(a, w, opnd_rm(p, x), r);
+			x_test_rr(a, w, opnd_src(p, x), r);
 	} else if (x->kind != H_IMM && opnd_is_mem(p, x)) {
 		int r = src_reg(p, y, w);
 
-		x_alu_mr(a, w, XCMP, opnd_rm(p, x), r);
+		x_alu_mr(a, w, XCMP, opnd_src(p, x), r);
 	} else {
 		int r = src_reg(p, x, w);
 
 		if (y->kind == H_IMM)
 			x_alu_rm(a, w, XCMP, r, xr(src_reg(p, y, w)));
 		else
-			x_alu_rm(a, w, XCMP, r, opnd_rm(p, y));
+			x_alu_rm(a, w, XCMP, r, opnd_src(p, y));
 	}
 }
 
@@ -396,7 +396,7 @@ static void mul(struct place *p, const struct hir *h)
 		x32(&p->a, (u32)h->b.imm);
 	} else {
 		x_imul(&p->a, h->w, r,
-		       h->b.kind == H_IMM ? xr(src_reg(p, &h->b, h->w)) : opnd_rm(p, &h->b));
+		       h->b.kind == H_IMM ? xr(src_reg(p, &h->b, h->w)) : opnd_src(p, &h->b));
 	}
 	finish(p, h, r);
 }
@@ -607,7 +607,7 @@ static void csel(struct place *p, const struct hir *h)
 	} else {
 		load_to(p, w, r, f);
 	}
-	x_cmov(a, w, cc, r, s >= 0 ? xr(s) : opnd_rm(p, t));
+	x_cmov(a, w, cc, r, s >= 0 ? xr(s) : opnd_src(p, t));
 	if (h->d.kind == H_NONE)
 		return;
 	if (opnd_is_mem(p, &h->d))
@@ -649,6 +649,8 @@ static void flags_const(struct place *p, unsigned nzcv)
 
 	if (busy)
 		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
+	else
+		copy_lose(p, RAX);
 	x_mov_imm(a, RAX, ah << 8 | (nzcv & 1));
 	x_alu_i(a, 1, XADD, xr(RAX), 0x7f);
 	x_byte(a, 0x9e); /* sahf */

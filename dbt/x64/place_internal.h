@@ -82,8 +82,17 @@ struct place {
 	u16 tlast[MAX_TEMPS]; /* last op that uses it */
 	s8 wreg[MAX_TEMPS];   /* vector temporaries */
 	u16 wlast[MAX_TEMPS];
-	u32 busy;    /* host GPRs of rax, rcx, rdx in use by temporaries or this op */
-	u32 op_busy; /* ... to free when this op is done */
+	/*
+	 * The guest register kept in memory that rax, rcx (by number) also hold, until somebody
+	 * else is given the host register; -1 none.
+	 */
+	s8 copy[2];
+	u8 copy_last;
+	bool no_copies; /* in this op */
+	bool copied;	/* this op's result has been noted */
+	bool bailed;	/* this instruction may go by C, which leaves no copies */
+	u32 busy;	/* host GPRs of rax, rcx, rdx in use by temporaries or this op */
+	u32 op_busy;	/* ... to free when this op is done */
 	u32 vbusy, op_vbusy;
 	bool vpin; /* guest vector registers are where vm->vmap says */
 
@@ -126,6 +135,9 @@ int alloc_scratch(struct place *p);	 /* for the rest of this op */
 void take_reg(struct place *p, int reg); /* this very register, moving a temporary out of it */
 bool opnd_is_mem(const struct place *p, const struct hir_opnd *o);
 struct xop opnd_rm(struct place *p, const struct hir_opnd *o); /* register or memory, not IMM */
+void copy_lose(struct place *p, int reg); /* the host register gets another value */
+/* The same for reading at once, before any register is given out: perhaps a copy. */
+struct xop opnd_src(struct place *p, const struct hir_opnd *o);
 int src_reg(struct place *p, const struct hir_opnd *o, unsigned w);
 int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *reuse);
 void dst_done(struct place *p, const struct hir_opnd *d, int reg);

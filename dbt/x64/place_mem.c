@@ -209,10 +209,13 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	c->adisp = g->lo;
 	if (opnd_is_mem(p, &h->a)) {
 		c->base = opnd_rm(p, &h->a);
-		ra = alloc_scratch(p);
-		load_to(p, 8, ra, &h->a);
-		if (g->lo)
+		if (g->lo) {
+			ra = alloc_scratch(p);
+			load_to(p, 8, ra, &h->a);
 			x_alu_i(a, 8, XADD, xr(ra), g->lo);
+		} else {
+			ra = src_reg(p, &h->a, 8);
+		}
 	} else {
 		if (h->a.kind == H_T && p->treg[h->a.reg] == RDX)
 			take_reg(p, RDX);
