@@ -61,18 +61,23 @@ static void link_field(struct place *p, u8 *field, u32 off)
 	cold_from(c, field);
 }
 
-/* Jump through the exec table: rax = guest address. Clobbers rcx, rdx. */
+/*
+ * Jump through the exec table: rax = guest address. Clobbers rcx, rdx. Calls do not look for interrupts: each
+ * takes room on the return stack, whose end leads to C.
+ */
 static void emit_indirect(struct place *p, bool checked, bool call)
 {
 	struct xasm *a = &p->a;
 	struct cold *c = cold_add(p, call ? COLD_BLR : COLD_INDIRECT);
 
-	if (!checked) {
+	if (!checked && (!call || p->vm->cfg.poll_always)) {
 		unsigned cat = cat_begin(p, XC_POLL);
 
 		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 		cat_end(p, cat);
+	}
+	if (!checked) {
 		x_test_i(a, 1, xr(RAX), 3);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	}

@@ -141,6 +141,8 @@ struct xop opnd_src(struct place *p, const struct hir_opnd *o);
 int src_reg(struct place *p, const struct hir_opnd *o, unsigned w);
 int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *reuse);
 void dst_done(struct place *p, const struct hir_opnd *d, int reg);
+/* The result of h, computed in r, goes where it belongs. */
+void dst_put(struct place *p, const struct hir *h, int r);
 bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y);
 void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o);
 bool imm_fits(const struct hir_opnd *o, unsigned w);
@@ -187,9 +189,18 @@ static inline bool hir_flags_dead_behind(const struct tr *tr, const struct hir *
 /* ---- schedule.c ---- */
 void schedule_flags(struct tr *tr);
 
-/* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
+/* ---- place_int.c, place_flags.c, place_mem.c, place_atomic.c, place_ctl.c, place_vec.c: true if
+ * the op is theirs ---- */
 bool place_int(struct place *p, const struct hir *h);
+bool place_flags(struct place *p, const struct hir *h);
 bool place_mem(struct place *p, const struct hir *h);
+bool place_atomic(struct place *p, const struct hir *h);
+/*
+ * The check of a lone access; *desc for note_site(). rdx = addend, taken for this op; returns the
+ * register that holds the address.
+ */
+int access_check(struct place *p, const struct hir *h, u32 *desc);
+void note_site(struct place *p, u32 desc); /* what comes next may raise #GP */
 bool place_ctl(struct place *p, const struct hir *h);
 bool place_vec(struct place *p, const struct hir *h);
 void place_fallthrough(struct place *p);
