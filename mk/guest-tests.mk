@@ -1,5 +1,5 @@
 # Bare-metal guest programs (tests/guest): each .c with a main is one ELF that prints TAP on the PL011.
-GT_PROGS := smp gic excl litmus scale debug el1 el1irq el1mmu platform
+GT_PROGS := smp gic excl litmus scale debug el1 el1irq el1mmu platform pmu
 GT_BIN   := $(BUILD)/tests/guest
 GT_CC     = $(CROSS)gcc -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. -ffreestanding -fno-builtin \
 		-fno-stack-protector -fno-pic -fno-tree-loop-distribute-patterns -mgeneral-regs-only \
@@ -25,7 +25,7 @@ $(GT_BIN)/%.flat: tests/guest/%.c tests/guest/start.S tests/guest/lib.c tests/gu
 	$(Q)$(CROSS)objcopy -O binary $@.elf $@
 
 GT_SUITES := guest-smp guest-smp-small guest-smp-gicv2 guest-gic guest-gicv2 guest-excl guest-litmus guest-debug \
-	     guest-el1 guest-el1-flat guest-el1irq guest-el1mmu \
+	     guest-el1 guest-el1-flat guest-el1irq guest-el1mmu guest-pmu guest-pmu-gicv2 \
 	     guest-platform guest-platform-flat
 TEST_DEPS += $(GT_FLATS)
 TEST_TAP += $(GT_SUITES)
@@ -33,6 +33,8 @@ TEST_CMD_guest-debug = $(GT_RUN) debug 1
 TEST_CMD_guest-el1 = $(GT_RUN) el1 1
 TEST_CMD_guest-el1irq = $(GT_RUN) el1irq 1
 TEST_CMD_guest-el1mmu = $(GT_RUN) el1mmu 1
+TEST_CMD_guest-pmu = $(GT_RUN) pmu 1
+TEST_CMD_guest-pmu-gicv2 = $(GT_RUN) pmu 2 --set machine.gic=2
 TEST_CMD_guest-el1-flat = $(GT_RUN) el1.flat 2 --append flat=1
 TEST_CMD_guest-platform = $(GT_RUN) platform 1
 TEST_CMD_guest-platform-flat = $(GT_RUN) platform.flat 1
