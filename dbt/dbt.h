@@ -93,6 +93,7 @@ struct dbt_config {
 	bool no_hoist; /* ablation switches, all false in normal use */
 	bool no_chain;
 	bool no_call_ret;
+	bool no_superblocks;
 	bool no_flag_liveness;
 	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always,
 		no_define_before_use; /* coordination */

@@ -202,6 +202,12 @@ struct hir_buf {
 	struct hir op[HIR_MAX];
 };
 
+/* A branch with two ways. */
+static inline bool hir_is_conditional(const struct hir *h)
+{
+	return h->op >= HIR_BCC && h->op <= HIR_BTNZ;
+}
+
 /* Operand makers. hx/hd turn register 31 into XZR (0 / discard), hxsp/hdsp into SP. */
 static inline struct hir_opnd himm(s64 v)
 {
@@ -268,12 +274,19 @@ int hir_dump(const struct hir *h, char *buf, size_t cap);
 const char *hir_op_name(unsigned op);
 
 /* ---- what a builder gets: dbt/translate.h ---- */
+#define SIDE_EXIT  1
+#define SIDE_TAKEN 2 /* NZCV is live where it leads, */
+#define SIDE_NEXT  4 /* and behind it */
+#define MAX_SIDES  7 /* in a block */
+
 /* The block being translated. */
 struct tr {
 	struct hir_buf hir;
 	struct a64_insn insn[64];
 	u8 nzcv_live[64]; /* NZCV may be read after instruction i before it is redefined */
 	bool live_taken, live_next; /* NZCV on the two edges of a final conditional branch */
+	u8 side[64];  /* SIDE_*: instruction i is a conditional branch that the block goes on behind
+		       */
 	u16 rule[64]; /* rule id + 1 of the rule that covers instructions i.., 0: a builder's */
 	u8 span[64];  /* guest instructions that the operations with insn index i stand for */
 	unsigned n;   /* decoded instructions */

@@ -38,6 +38,8 @@ void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	u64 b = (imm ? (u64)in->imm : in->rm == 31 ? 0 : cpu->x[in->rm]) & mask, r;
 	bool c = false, v = false;
 
+	if (imm && in->rd == in->rn && in->rd != 31) /* the result is there already */
+		a = (sub ? a + b : a - b) & mask;
 	if (in->op == A64_ANDS_imm || in->op == A64_ANDS_shift) {
 		r = a & b;
 	} else if (sub) {

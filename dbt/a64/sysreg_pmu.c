@@ -56,13 +56,15 @@ static bool counter_runs(const struct dbt_vcpu *cpu, unsigned n)
 
 /* Counter n, an odd one, counts the overflows of the one before it. With 64-bit overflow none does.
  */
+static bool chained(const struct a64_sysregs *sys, unsigned n)
+{
+	return n & 1 && n < PMU_N && counter_event(sys, n) == PMU_EV_CHAIN &&
+	       (sys->pmcr_el0 & (PMCR_E | PMCR_LP)) == PMCR_E && sys->pmcntenset_el0 & BIT(n);
+}
+
 static bool counter_chains(const struct dbt_vcpu *cpu, unsigned n)
 {
-	const struct a64_sysregs *sys = &cpu->sys;
-
-	return n & 1 && n < PMU_N && counter_event(sys, n) == PMU_EV_CHAIN &&
-	       (sys->pmcr_el0 & (PMCR_E | PMCR_LP)) == PMCR_E && sys->pmcntenset_el0 & BIT(n) &&
-	       !filtered(cpu, n);
+	return chained(&cpu->sys, n) && !filtered(cpu, n);
 }
 
 static u64 counter_source(const struct dbt_vcpu *cpu, unsigned n)
@@ -100,13 +102,16 @@ static bool overflowed(u64 before, u64 now, unsigned width)
 	return width == 64 ? now < before : now >> 32 != before >> 32;
 }
 
-/* Nanoseconds until counter n may overflow, ~0: not before something else happens. */
+/*
+ * Nanoseconds until counter n may overflow, ~0: not before something else happens. One that does
+ * not count at this EL is taken to run: pmu_set_el() says nothing to dbt_ops.pmu.
+ */
 static u64 counter_wait(const struct dbt_vcpu *cpu, unsigned n, u64 value)
 {
 	u64 left = counter_width(&cpu->sys, n) == 64 ? ~value : (u32)~value;
 
-	if (!counter_runs(cpu, n) ||
-	    !(cpu->sys.pmintenset_el1 & (BIT(n) | (counter_chains(cpu, n + 1) ? BIT(n + 1) : 0))))
+	if (!counter_enabled(&cpu->sys, n) ||
+	    !(cpu->sys.pmintenset_el1 & (BIT(n) | (chained(&cpu->sys, n + 1) ? BIT(n + 1) : 0))))
 		return ~0ull;
 	if (counts_insns(&cpu->sys, n))
 		left /= MAX_INSNS_PER_NS;

@@ -3,7 +3,8 @@
  * Placement of guest memory accesses: the flat-table check, one per base and block.
  *
  *	lea   A, [base+lo]
- *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page
+ *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page, or
+ *	test  A, size-1 ; jne ...			this out of line, for one access
  *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by
  *construction
  *	[add  rdx, st_index]				stores: the second table lies behind the
@@ -228,6 +229,12 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	if (tests_alignment(p, h) && h->size) {
 		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
+	} else if (len > 1 && len == 1u << h->size && h->size < 4) {
+		x_test_i(a, 1, xr(ra), (s32)len - 1);
+		c->misaligned = x_jcc_fwd(a, XCC_NE);
+		c->aligned = a->p;
+		c->size = (u8)len;
+		c->ra = (s8)ra;
 	} else if (len > 1) {
 		int t = ra == RDX ? alloc_scratch(p) : RDX;
 
