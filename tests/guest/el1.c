@@ -340,6 +340,7 @@ static void test_undefined(void)
 		0x1d000400 /* CPY */,
 		0x54000010 /* BC */,
 		0xd5380401 /* MRS S3_0_C0_C4_0 is there: see below */ | 0xe0000000,
+		0xd53c1000 /* MRS x0, SCTLR_EL2 */,
 		0xffffffff,
 	};
 	unsigned bad = 0;
@@ -362,6 +363,11 @@ static void test_undefined(void)
 			bad += last.n != 0;
 		}
 	result(!bad, "the identification space reads");
+	last.resume = (u64)&code[1]; /* RET */
+	run1(0xd4000001 | 123 << 5);
+	last.resume = 0;
+	result(last.n == 1 && ec() == EC_SVC && iss() == 123 && last.elr == (u64)code + 4,
+	       "SVC at EL1: comment in ISS, ELR behind it");
 	run1(0xd4200000 | 0x1234 << 5);
 	result(last.n == 1 && ec() == EC_BRK && iss() == 0x1234 && last.elr == (u64)code,
 	       "BRK: comment in ISS");

@@ -9,6 +9,7 @@ enum {
 	EC_UNDEF = 0x00,
 	EC_BTI = 0x0d,
 	EC_ILLEGAL = 0x0e,
+	EC_SVC = 0x15,
 	EC_SYSREG = 0x18,
 	EC_IABT_EL0 = 0x20,
 	EC_IABT = 0x21,
