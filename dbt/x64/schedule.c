@@ -43,7 +43,8 @@ static bool is_plain(const struct hir *h)
 static bool reads_nzcv(const struct hir *h)
 {
 	return h->op == HIR_BCC || h->op == HIR_CSEL || h->op == HIR_CSET || h->op == HIR_CSETM ||
-	       h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_ADC || h->op == HIR_SBC;
+	       h->op == HIR_CINC || h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_ADC ||
+	       h->op == HIR_SBC;
 }
 
 /* Where the compare at op i may go: before the first operation of its first reader. 0: nowhere, or
