@@ -97,7 +97,8 @@ struct coordination_config {
 
 struct translator_config {
 	enum dbt_config_rules rules;
-	bool hoist, chain, call_ret, flag_liveness; /* ablation switches: all true in normal use */
+	bool hoist, chain, call_ret, superblocks,
+		flag_liveness; /* ablation switches: all true in normal use */
 	struct coordination_config coordination;
 	bool count_insns;
 	u64 code_cache; /* bytes; 0: the engine's default */

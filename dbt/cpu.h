@@ -75,6 +75,8 @@ struct dbt_vcpu {
 	u64 excl_va, excl_val[2];
 	struct excl_bucket *excl_tab; /* dbt_vm.excl, and its bucket as the load saw it; see vm.h */
 	u64 excl_ver;
+	u64 excl_none;	 /* stands for the bucket of an atomic that nobody watches */
+	u32 excl_spins;	 /* turns of waiting for a bucket */
 	u32 dsb_pending; /* the next DSB must wait for other vCPUs (smp.c) */
 	u32 fpcr, fpsr;	 /* FPSR: bits not in MXCSR (QC, IDC...); guest_mxcsr has the rest */
 	u32 guest_mxcsr, host_mxcsr;
@@ -131,7 +133,10 @@ struct dbt_vcpu {
 };
 
 struct a64_insn;
-/* NZCV of the compare `in` (SUBS, ADDS, ANDS to ZR; immediate or unshifted register). */
+/*
+ * NZCV of `in`: SUBS, ADDS or ANDS, immediate or unshifted register, whose operands are unchanged; if
+ * its result is in the place of its first operand, it is SUBS or ADDS of an immediate.
+ */
 void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
 
 #define EXIT_REQ_IRQ	 BIT(0) /* re-evaluate interrupts */
@@ -195,7 +200,7 @@ struct walk {
 			 first */
 	bool global;  /* nG = 0 */
 	bool guarded; /* GP: indirect branches to it need a landing pad (BTI) */
-	bool device;  /* memory attributes are Device-* (or MMU off on non-RAM) */
+	bool device;  /* memory attributes are Device-*, as all are with the MMU off */
 	u8 attr, sh;  /* MAIR byte and shareability, as PAR_EL1 reports them */
 	u8 level;     /* of the leaf or of the fault, 0..3 */
 	u8 hier;      /* table descriptors' accumulated restrictions (internal to mmu.c) */

@@ -20,10 +20,11 @@ struct dbt_vm;
 struct dbt_vcpu;
 
 enum dbt_exit_reason {
-	DBT_EXIT_KICK,	/* dbt_vcpu_kick(): look at your requests, then run again */
-	DBT_EXIT_WFI,	/* WFI/WFE-like: no interrupt pending; sleep until one is, then run again */
-	DBT_EXIT_HVC,	/* data.call.imm; arguments in x0-x7, PC is past the instruction */
-	DBT_EXIT_SMC,	/* likewise */
+	DBT_EXIT_KICK, /* dbt_vcpu_kick(): look at your requests, then run again */
+	DBT_EXIT_WFI,  /* no interrupt pending; sleep until one is or data.wfi.until, then run again
+			*/
+	DBT_EXIT_HVC,  /* data.call.imm; arguments in x0-x7, PC is past the instruction */
+	DBT_EXIT_SMC,  /* likewise */
 	DBT_EXIT_DEBUG, /* data.debug: dbt_vm_set_breakpoints, _watchpoints or dbt_vcpu_set_debug */
 	DBT_EXIT_ERROR, /* data.error: the engine cannot go on (a bug or host failure) */
 };
@@ -31,6 +32,9 @@ enum dbt_exit_reason {
 struct dbt_exit {
 	enum dbt_exit_reason reason;
 	union {
+		struct {
+			u64 until; /* dbt_vm_clock() of WFIT, ~0 of WFI */
+		} wfi;
 		struct {
 			u16 imm;
 		} call;
@@ -72,7 +76,7 @@ struct dbt_ops {
 	/*
 	 * May be NULL. Level of the performance monitors' interrupt, and in how many nanoseconds
 	 * (~0: never) dbt_vcpu_pmu_expire is to be called because a counter may then overflow. The
-	 * latest call counts. On the vCPU's thread.
+	 * latest call counts. On the vCPU's thread. A sleeping vCPU must then run again.
 	 */
 	void (*pmu)(void *opaque, unsigned vcpu, bool level, u64 ns);
 	void *opaque;
@@ -89,6 +93,7 @@ struct dbt_config {
 	bool no_hoist; /* ablation switches, all false in normal use */
 	bool no_chain;
 	bool no_call_ret;
+	bool no_superblocks;
 	bool no_flag_liveness;
 	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always,
 		no_define_before_use; /* coordination */
@@ -125,6 +130,8 @@ void dbt_vcpu_set_irq(struct dbt_vcpu *vcpu, enum dbt_irq line, bool level);
 /* Any thread: what dbt_ops.pmu asked for. */
 void dbt_vcpu_pmu_expire(struct dbt_vcpu *vcpu);
 /* True when an unmasked or masked interrupt is pending (what ends a WFI). */
+/* An interrupt is pending, masked or not, or one may be (dbt_vcpu_pmu_expire): it must not sleep.
+ */
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *vcpu);
 /* Makes dbt_vcpu_run return DBT_EXIT_KICK soon (about 0.1 us when running). Any thread. */
 void dbt_vcpu_kick(struct dbt_vcpu *vcpu);

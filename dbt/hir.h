@@ -204,6 +204,12 @@ struct hir_buf {
 	struct hir op[HIR_MAX];
 };
 
+/* A branch with two ways. */
+static inline bool hir_is_conditional(const struct hir *h)
+{
+	return h->op >= HIR_BCC && h->op <= HIR_BTNZ;
+}
+
 /* Operand makers. hx/hd turn register 31 into XZR (0 / discard), hxsp/hdsp into SP. */
 static inline struct hir_opnd himm(s64 v)
 {
@@ -270,12 +276,19 @@ int hir_dump(const struct hir *h, char *buf, size_t cap);
 const char *hir_op_name(unsigned op);
 
 /* ---- what a builder gets: dbt/translate.h ---- */
+#define SIDE_EXIT  1
+#define SIDE_TAKEN 2 /* NZCV is live where it leads, */
+#define SIDE_NEXT  4 /* and behind it */
+#define MAX_SIDES  7 /* in a block */
+
 /* The block being translated. */
 struct tr {
 	struct hir_buf hir;
 	struct a64_insn insn[64];
 	u8 nzcv_live[64]; /* NZCV may be read after instruction i before it is redefined */
 	bool live_taken, live_next; /* NZCV on the two edges of a final conditional branch */
+	u8 side[64];  /* SIDE_*: instruction i is a conditional branch that the block goes on behind
+		       */
 	u16 rule[64]; /* rule id + 1 of the rule that covers instructions i.., 0: a builder's */
 	u8 span[64];  /* guest instructions that the operations with insn index i stand for */
 	unsigned n;   /* decoded instructions */
@@ -295,13 +308,14 @@ struct tr {
 };
 
 /*
- * EL1 code has no other mode bits: it tests FPEN and FPCR where it needs them. DN, RMode, AHP and
- * FZ16 change no generated code; a view (struct dbt_view) holds the code of one mode.
+ * EL1 code tests FPEN and FPCR where it needs them. DN, RMode, AHP and FZ16 change no generated
+ * code; a view (struct dbt_view) holds the code of one mode.
  */
 #define TR_MODE_EL1	BIT(0)
 #define TR_MODE_FP_TRAP BIT(1) /* CPACR_EL1.FPEN traps at EL0: FP/SIMD -> exception */
 #define TR_MODE_FZ	BIT(2) /* FPCR.FZ */
 #define TR_MODE_IXC	BIT(3) /* with FZ: FPSR.IXC is set, so that code may set it once more */
+#define TR_MODE_ALIGN	BIT(6) /* MMU off, all data is Device memory: accesses test alignment */
 #define TR_MODE_GP	BIT(5) /* a guarded page: BTYPE is checked where blocks begin */
 #define TR_MODE_STEP	BIT(4) /* debugged: one instruction a block, no slots; see dbt/debug.c */
 

@@ -104,7 +104,6 @@ static int mem_access(struct dbt_vcpu *cpu, u64 va, u8 *buf, unsigned size, bool
 			return HELPER_JUMP;
 		}
 	}
-	/* With the MMU off only what is no RAM counts as Device here. */
 	if (unlikely(w[0].device || (first < size && w[1].device)) && va & (size - 1)) {
 		a64_take_dabt(cpu, va, FSC_ALIGN, write, cpu->pc);
 		return HELPER_JUMP;

@@ -11,13 +11,14 @@
 
 #define PROFILE_SIZE (512ull << 20)
 
-/* Followed by n words, n rule ids + 1, n spans, and the code. */
+/* Followed by side exits, n words, n rule ids + 1, n spans, and the code. */
 struct entry {
 	u64 count, taken; /* by translated code */
 	u64 gpa;
 	u32 size; /* of the whole entry, a multiple of 8; 0: not complete */
 	u32 mode, hot;
 	u16 n;
+	u8 nsides;
 	u8 live; /* NZCV behind the block: 1 after the last instruction, 2 on the next edge, 4 if
 		    taken */
 	struct profile_host host;
@@ -47,10 +48,16 @@ void profile_fini(struct dbt_vm *vm)
 	vm->profile = NULL;
 }
 
-u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b, const u8 *code,
-		  u32 hot, const struct profile_host *host)
+u32 profile_side_counter(u32 counter, unsigned k)
 {
-	u64 size = ALIGN_UP(sizeof(struct entry) + tr->n * 7ull + hot, 8);
+	return counter + (u32)(sizeof(struct entry) + k * sizeof(struct profile_side));
+}
+
+u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b, const u8 *code,
+		  u32 hot, const struct profile_host *host, const struct profile_side *side,
+		  unsigned nsides)
+{
+	u64 size = ALIGN_UP(sizeof(struct entry) + nsides * sizeof(*side) + tr->n * 7ull + hot, 8);
 	u64 at = __atomic_fetch_add(&vm->profile_used, size, __ATOMIC_RELAXED);
 	struct entry *e;
 	u8 *p;
@@ -64,7 +71,9 @@ u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b,
 	e->n = (u16)tr->n;
 	e->live = (u8)(tr->nzcv_live[tr->n - 1] | tr->live_next << 1 | tr->live_taken << 2);
 	e->host = *host;
-	p = (u8 *)(e + 1);
+	e->nsides = (u8)nsides;
+	memcpy(e + 1, side, nsides * sizeof(*side));
+	p = (u8 *)(e + 1) + nsides * sizeof(*side);
 	for (unsigned i = 0; i < tr->n; i++, p += 4)
 		memcpy(p, &tr->insn[i].raw, 4);
 	memcpy(p, tr->rule, tr->n * 2ul);
@@ -93,39 +102,69 @@ u64 profile_insns(const struct dbt_vm *vm)
 	const struct entry *e;
 	u64 at = 0, sum = 0;
 
-	while ((e = next_entry(vm, &at)))
+	while ((e = next_entry(vm, &at))) {
+		const struct profile_side *side = (const struct profile_side *)(e + 1);
+
 		sum += e->count * e->n;
+		for (unsigned k = 0; k < e->nsides; k++)
+			sum -= side[k].left * (e->n - side[k].insns);
+	}
 	return sum;
 }
 
-static void dump_entry(const struct entry *e, FILE *f)
+static void dump_host(const u16 *n, const u16 *before, FILE *f)
 {
-	const u8 *word = (const u8 *)(e + 1), *rule = word + e->n * 4ul, *span = rule + e->n * 2ul,
-		 *code = span + e->n;
+	for (u32 c = 0; c < XC_NUM; c++)
+		fprintf(f, "%c%u", c ? ',' : ' ', n[c] - before[c]);
+}
 
-	fprintf(f, "%llu %llx %u", (unsigned long long)e->count, (unsigned long long)e->gpa,
+/* Part `part` of a block: up to side exit `part`, or the end. Returns how often the next one ran.
+ */
+static u64 dump_part(const struct entry *e, unsigned part, u64 count, FILE *f)
+{
+	static const u16 none[XC_NUM];
+	const struct profile_side *side = (const struct profile_side *)(e + 1);
+	bool last = part == e->nsides;
+	u32 from = part ? side[part - 1].insns : 0, to = last ? e->n : side[part].insns;
+	const u16 *before = part ? side[part - 1].n : none;
+	const u8 *word = (const u8 *)(side + e->nsides), *rule = word + e->n * 4ul,
+		 *span = rule + e->n * 2ul, *code = span + e->n;
+
+	fprintf(f, "%llu %llx %u", (unsigned long long)count, (unsigned long long)e->gpa + 4 * from,
 		e->mode);
-	for (u32 i = 0; i < e->n; i++) {
+	for (u32 i = from; i < to; i++) {
 		u32 w;
 
 		memcpy(&w, word + 4ul * i, 4);
 		fprintf(f, " %08x", w);
 	}
 	fprintf(f, " |");
-	for (u32 i = 0; i < e->n; i += span[i] ? span[i] : 1) {
+	for (u32 i = from; i < to; i += span[i] ? span[i] : 1) {
 		u16 id;
 
 		memcpy(&id, rule + 2ul * i, 2);
 		fprintf(f, " %s:%u", id ? rules_info[id - 1].name : "-", span[i]);
 	}
 	fprintf(f, " | ");
-	for (u32 i = 0; i < e->hot; i++)
+	for (u32 i = 0; i < e->hot && !part; i++)
 		fprintf(f, "%02x", code[i]);
-	fprintf(f, " | %llu", (unsigned long long)e->taken);
-	for (u32 k = 0; k < 3; k++)
-		for (u32 c = 0; c < XC_NUM; c++)
-			fprintf(f, "%c%u", c ? ',' : ' ', e->host.n[k][c]);
-	fprintf(f, " | %u\n", e->live);
+	fprintf(f, " | %llu", (unsigned long long)(last ? e->taken : side[part].left));
+	dump_host(last ? e->host.n[0] : side[part].n, before, f);
+	dump_host(last ? e->host.n[1] : side[part].n_taken, none, f);
+	dump_host(last ? e->host.n[2] : none, none, f);
+	fprintf(f, " | %u\n",
+		last ? e->live
+		     : !!(side[part].live & SIDE_NEXT) << 1 | !!(side[part].live & SIDE_TAKEN)
+								      << 2);
+	return last || count < side[part].left ? 0 : count - side[part].left;
+}
+
+static void dump_entry(const struct entry *e, FILE *f)
+{
+	u64 count = e->count;
+
+	for (unsigned part = 0; part <= e->nsides && count; part++)
+		count = dump_part(e, part, count, f);
 }
 
 void profile_dump(const struct dbt_vm *vm, FILE *f)

@@ -24,6 +24,14 @@ struct profile_host {
 	u16 n[3][XC_NUM];
 };
 
+/* A branch that the block goes on behind. */
+struct profile_side {
+	u64 left;			/* how often it was left there; by translated code */
+	u8 insns;			/* guest instructions up to it */
+	u8 live;			/* SIDE_TAKEN, SIDE_NEXT */
+	u16 n[XC_NUM], n_taken[XC_NUM]; /* from the start; more if it is taken */
+};
+
 int profile_init(struct dbt_vm *vm, const char **err);
 void profile_fini(struct dbt_vm *vm);
 /*
@@ -32,16 +40,20 @@ void profile_fini(struct dbt_vm *vm);
  * taken final branches; 0: none. Any thread.
  */
 u32 profile_block(struct dbt_vm *vm, const struct tr *tr, const struct block *b, const u8 *code,
-		  u32 hot, const struct profile_host *host);
+		  u32 hot, const struct profile_host *host, const struct profile_side *side,
+		  unsigned nsides);
+/* The address of the counter of its side exit k. */
+u32 profile_side_counter(u32 counter, unsigned k);
 /* Guest instructions executed so far. */
 u64 profile_insns(const struct dbt_vm *vm);
 /*
- * A line a block: count, guest physical address, mode, guest words in hexadecimal, "|", how its
- * instructions were translated (rule or "-", ":" and how many instructions it covers), "|", the
- * in-line host code in hexadecimal, "|", how often the final branch was taken, and three lists of
- * in-line host instructions by purpose (work, check, flags, state, poll, branch): of every run,
- * more when the branch is taken, more when it is not; "|", where NZCV is live behind the block (1
- * after the last instruction, 2 on the edge to the next, 4 if taken).
+ * A line a block, or for each part of one that ends with a branch: count, guest physical address,
+ * mode, guest words in hexadecimal, "|", how its instructions were translated (rule or "-", ":" and
+ * how many instructions it covers), "|", the in-line host code in hexadecimal (all the block's, on
+ * its first line), "|", how often the final branch was taken, and three lists of in-line host
+ * instructions by purpose (work, check, flags, state, poll, branch): of every run, more when the
+ * branch is taken, more when it is not; "|", where NZCV is live behind the block (1 after the last
+ * instruction, 2 on the edge to the next, 4 if taken).
  */
 void profile_dump(const struct dbt_vm *vm, FILE *f);
 

@@ -89,6 +89,35 @@ static inline unsigned key_of(const struct a64_insn *g)
 	return k ? k + g->amode : 0;
 }
 
+/* As sp_may_misalign, of a guest instruction. */
+static bool may_misalign_sp(const struct a64_insn *g)
+{
+	u32 f = a64_op_flags(g->op);
+
+	if (f & (A64F_LD | A64F_ST))
+		return (g->amode == A64_AM_PRE || g->amode == A64_AM_POST) && g->rn == REG_SP &&
+		       g->imm & 15;
+	if (g->rd != REG_SP || !(f & A64F_RDSP))
+		return false;
+	return !((g->op == A64_ADD_imm || g->op == A64_SUB_imm) && g->rn == REG_SP) || g->imm & 15;
+}
+
+/*
+ * SP's alignment is looked at where an instruction, or a rule, is over (check_sp in place.c): no
+ * rule may write it and then access memory by it.
+ */
+static bool hides_sp(const struct a64_insn *g, unsigned n)
+{
+	bool written = false;
+
+	for (unsigned k = 0; k < n; k++) {
+		if (written && g[k].rn == REG_SP && a64_op_flags(g[k].op) & (A64F_LD | A64F_ST))
+			return true;
+		written |= may_misalign_sp(&g[k]);
+	}
+	return false;
+}
+
 static inline unsigned try_bucket(struct tr *tr, const struct a64_insn *g, struct rule_bucket bu,
 				  unsigned left)
 {
@@ -98,6 +127,8 @@ static inline unsigned try_bucket(struct tr *tr, const struct a64_insn *g, struc
 		if (rule_heads[id].nguest > left ||
 		    (rule_heads[id].learned && (tr->vm->cfg.rules != DBT_RULES_LEARNED ||
 						unlikely(tr->vm->rule_skip == id + 1))))
+			continue;
+		if (rule_heads[id].nguest > 1 && hides_sp(g, rule_heads[id].nguest))
 			continue;
 		n = rule_fns[id](tr, g);
 		if (n) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Running a vCPU: dispatch, chaining, misses of the inline memory checks, host signals. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,8 +317,9 @@ static bool fill(struct dbt_vcpu *cpu, u64 va, u32 desc)
 		return false;
 	do {
 		seq = view_seq(v);
-		/* Device memory checks alignment. */
-		if (mmu_walk(cpu, GVA(va), acc, el, &w) || w.device)
+		/* Device memory checks alignment, as code for the MMU being off does itself. */
+		if (mmu_walk(cpu, GVA(va), acc, el, &w) ||
+		    (w.device && !(cpu->tr_mode & TR_MODE_ALIGN)))
 			return false;
 		host = dbt_ram_ptr(vm, ALIGN_DOWN(w.pa, PAGE_SIZE), PAGE_SIZE);
 		if (!host)
@@ -332,6 +334,10 @@ u64 dbt_do_miss(struct dbt_vcpu *cpu)
 {
 	u32 desc = (u32)cpu->scratch[SCR_MISS_DESC];
 
+	if (unlikely(desc == (u32)DESC_YIELD)) {
+		sched_yield();
+		return 0;
+	}
 	cpu->stats.mem_misses++;
 	cpu->pc = cpu->page_va + DESC_OFF(desc) * 4;
 	if (fill(cpu, cpu->scratch[SCR_MISS_VA], desc))
@@ -538,7 +544,7 @@ void dbt_vcpu_pmu_expire(struct dbt_vcpu *cpu)
 
 bool dbt_vcpu_has_irq(const struct dbt_vcpu *cpu)
 {
-	return cpu->irq_lines != 0;
+	return cpu->irq_lines || cpu->exit_req & EXIT_REQ_PMU;
 }
 
 void dbt_vcpu_kick(struct dbt_vcpu *cpu)

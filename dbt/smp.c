@@ -133,6 +133,17 @@ int helper_dsb(struct dbt_vcpu *cpu, u32 raw)
 	return HELPER_JUMP;
 }
 
+/* The holder may be a thread without a core: translated code waits likewise (thunks.c). */
+void excl_take(struct excl_bucket *b)
+{
+	for (unsigned spins = 1; atomic_fetch_or(&b->version, 1) & 1; spins++)
+		while (atomic_load_explicit(&b->version, memory_order_relaxed) & 1)
+			if (spins++ % SPINS_BEFORE_YIELD)
+				_mm_pause();
+			else
+				sched_yield();
+}
+
 /* How many turns of WFE or YIELD in close succession this is. */
 static u32 spin_count(struct dbt_vcpu *cpu)
 {

@@ -50,6 +50,8 @@ void tr_spread_liveness(struct tr *tr, bool live)
 	for (unsigned i = tr->n; i-- > 0;) {
 		u32 f = a64_op_flags(tr->insn[i].op);
 
+		if (tr->side[i])
+			live = tr->side[i] & (SIDE_TAKEN | SIDE_NEXT);
 		tr->nzcv_live[i] = live;
 		if (f & A64F_WF)
 			live = false;
@@ -62,10 +64,22 @@ void tr_spread_liveness(struct tr *tr, bool live)
 /* NZCV liveness of the block's instructions, looking into its successors. */
 static void analyse_flags(struct tr *tr, const u32 *code)
 {
+	bool all = tr->vm->cfg.no_flag_liveness || tr->vm->cfg.no_across_blocks ||
+		   tr->mode & TR_MODE_STEP;
 	const struct a64_insn *last = &tr->insn[tr->n - 1];
 	s64 end = tr->page_off + 4 * (s64)tr->n;
 	bool live;
 
+	for (unsigned i = 0; i < tr->n; i++) {
+		s64 off = tr->page_off + 4 * (s64)i;
+
+		if (!tr->side[i])
+			continue;
+		if (all || flags_live_at(code, off + tr->insn[i].imm, LIVENESS_DEPTH))
+			tr->side[i] |= SIDE_TAKEN;
+		if (all || flags_live_at(code, off + 4, LIVENESS_DEPTH))
+			tr->side[i] |= SIDE_NEXT;
+	}
 	switch (last->op) {
 	case A64_B: live = flags_live_at(code, end - 4 + last->imm, LIVENESS_DEPTH); break;
 	case A64_B_cond:
@@ -82,21 +96,47 @@ static void analyse_flags(struct tr *tr, const u32 *code)
 		       flags_live_at(code, end, LIVENESS_DEPTH);
 		break;
 	}
-	if (tr->vm->cfg.no_flag_liveness || tr->vm->cfg.no_across_blocks || tr->mode & TR_MODE_STEP)
+	if (all)
 		tr->live_next = tr->live_taken = live = true;
 	tr_spread_liveness(tr, live);
 }
 
-static void decode_block(struct tr *tr, const u32 *code, unsigned max)
+/*
+ * Does the block go on behind this branch? A loop's end is a good end, and so is what is translated
+ * already.
+ */
+static bool is_side_exit(const struct tr *tr, struct code_page *page, const struct a64_insn *in)
 {
+	u32 next = tr->page_off + 4 * tr->n;
+
+	switch (in->op) {
+	case A64_B_cond:
+	case A64_CBZ:
+	case A64_CBNZ:
+	case A64_TBZ:
+	case A64_TBNZ: break;
+	default: return false;
+	}
+	return in->imm > 0 && next < PAGE_SIZE && slot_get(page, next) == tr->vm->t_lookup;
+}
+
+static void decode_block(struct tr *tr, struct code_page *page, const u32 *code, unsigned max)
+{
+	bool go_on = !tr->single && !tr->vm->cfg.no_superblocks;
+	unsigned sides = 0;
+
 	tr->n = 0;
 	while (tr->n < max && tr->page_off + 4 * tr->n < PAGE_SIZE) {
 		struct a64_insn *in = &tr->insn[tr->n];
 
 		a64_decode(code[tr->page_off / 4 + tr->n], in);
-		tr->n++;
-		if (in->op == A64_UNDEF || a64_op_flags(in->op) & (A64F_BR | A64F_END))
+		tr->side[tr->n++] = 0;
+		if (in->op != A64_UNDEF && !(a64_op_flags(in->op) & (A64F_BR | A64F_END)))
+			continue;
+		if (!go_on || tr->n == max || sides == MAX_SIDES || !is_side_exit(tr, page, in))
 			break;
+		tr->side[tr->n - 1] = SIDE_EXIT;
+		sides++;
 	}
 }
 
@@ -217,10 +257,18 @@ void tr_build(struct tr *tr)
 		if (tr->hir.n >= HIR_MAX - 1) { /* does not fit: end before this one */
 			tr->hir.n = start;
 			tr->n = tr->i;
+			tr->ended = tr->n && tr->side[tr->n - 1];
+			if (tr->ended) {
+				tr->live_taken = tr->side[tr->n - 1] & SIDE_TAKEN;
+				tr->live_next = tr->side[tr->n - 1] & SIDE_NEXT;
+			}
 			return;
 		}
 		tr->span[tr->i] = (u8)k;
 		tr->i += k;
+		if (tr->i < tr->n && tr->side[tr->i - 1] &&
+		    hir_is_conditional(&tr->hir.op[tr->hir.n - 1]))
+			tr->ended = false;
 	}
 	tr->n = tr->i;
 }
@@ -290,7 +338,7 @@ static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 
 	tr->page_off = off;
 	while (max && !b) {
-		decode_block(tr, code, max);
+		decode_block(tr, page, code, max);
 		analyse_flags(tr, code);
 		tr_build(tr);
 		b = tr->n ? place_block(tr->vm, tr, page, &why) : NULL;
@@ -308,7 +356,7 @@ static struct block *translate(struct tr *tr, struct code_page *page, u32 off)
 		warn_ratelimited("translation of %08x at guest physical %llx failed (%s): UNDEF",
 				 code[off / 4], (unsigned long long)page->gpa + off,
 				 why ? why : "too long");
-		decode_block(tr, code, 1);
+		decode_block(tr, page, code, 1);
 		analyse_flags(tr, code);
 		undef_block(tr);
 		b = place_block(tr->vm, tr, page, &why);

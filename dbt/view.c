@@ -333,8 +333,10 @@ void view_switch(struct dbt_vcpu *cpu)
 	struct dbt_vm *vm = cpu->vm;
 	struct dbt_view *old_user = cpu->user_view, *old = cpu->view;
 	bool mmu = cpu->sys.sctlr_el1 & 1;
-	u32 mode = cpu->ps.el ? TR_MODE_EL1 : cpu_el0_mode(cpu);
+	u32 mode = cpu_el0_mode(cpu);
 
+	if (cpu->ps.el)
+		mode = TR_MODE_EL1 | (mode & TR_MODE_ALIGN);
 	select_user(cpu, mmu, cpu->ps.el == 0);
 	if (!mmu && !cpu->ps.el) {
 		cpu->view = &vm->flat0;

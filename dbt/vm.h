@@ -85,10 +85,11 @@ struct site {
 #define DESC_STORE  BIT(18)
 #define DESC_UNPRIV BIT(19)
 #define DESC_EXACT  BIT(20) /* a lone load/store: may be emulated in C at once */
-#define DESC_DEFER(d)                                                                \
-	((d) >> 21 & 0x3fu)   /* instructions back to a compare that is due, 0: none \
-			       */
-#define DESC_INDIRECT BIT(31) /* an indirect branch, rax = target */
+#define DESC_DEFER(d)                                                                      \
+	((d) >> 21 & 0x3fu)	    /* instructions back to a compare that is due, 0: none \
+				     */
+#define DESC_INDIRECT BIT(31)	    /* an indirect branch, rax = target */
+#define DESC_YIELD    (BIT(31) | 1) /* no access: the host's core is to be given away */
 
 /*
  * A request to vCPUs to pass the dispatcher, and what to compare their answers with. `mask` is of
@@ -151,24 +152,21 @@ struct dbt_view {
 
 /*
  * Exclusives of several vCPUs: what makes A-B-A visible. Every 16 bytes of memory share (hashed by
- * host address) a bucket of two counters. A load-exclusive notes both before it loads, and a
- * store-exclusive succeeds only if neither has changed:
+ * host address) a bucket. Its version is odd while a store-exclusive or an LSE atomic is at work
+ * there, which keeps them apart, and two further after each. A load-exclusive notes it before it
+ * loads, a store-exclusive succeeds only if it has not changed.
  *
- *	version		goes on by two with each store-exclusive; odd while that is at work, which
- *is what keeps two of them apart. Only who made it odd writes it count		goes on with each
- *LSE atomic, after it; zero until the first load-exclusive of the bucket, and while it is zero
- *atomics leave it alone
- *
- * An atomic counts after its change and before anything else its CPU does, so that whoever puts the
- * old value back because it learnt of that change comes after the count. Plain stores are not
- * counted: docs/dbt-smp.md says what that means.
+ * Atomics leave a bucket alone until a load-exclusive has looked at it (`watched`, which stays).
+ * Who has a version odd runs straight on until it is even again: no fault, no poll, no lock. So it
+ * may be waited for without answering anybody. docs/dbt-smp.md argues why this is enough, and what
+ * plain stores, which look at none of it, mean.
  */
 struct excl_bucket {
-	_Atomic u32 version;
-	_Atomic u32 count;
-	u32 pad[14]; /* a cache line each */
+	_Atomic u64 version;
+	_Atomic u32 watched;
+	u32 pad[13]; /* a cache line each */
 };
-#define EXCL_COUNT   4 /* offset of count */
+#define EXCL_WATCHED 8 /* offset of watched */
 #define EXCL_BUCKETS 1024
 #define EXCL_MASK    ((EXCL_BUCKETS - 1) * 64) /* of host address * 4 */
 
@@ -193,7 +191,8 @@ struct dbt_vm {
 	/* thunks, RX addresses */
 	s8 vmap[32]; /* host register of a guest vector register while EL0 code runs, -1: in memory
 		      */
-	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch;
+	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_gp, t_leave, t_ret_empty, t_dispatch,
+		t_excl_take;
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (upper half), MMU off */
@@ -262,6 +261,12 @@ bool smp_passed(struct dbt_vm *vm, const struct smp_grace *g);
 void smp_wait(struct dbt_vcpu *cpu, const struct smp_grace *g);
 /* `cpu` has dropped what vCPUs in `mask` may be using: its next DSB waits for them. */
 void smp_defer(struct dbt_vcpu *cpu, u64 mask, bool returns);
+/* Makes the bucket's version odd; whoever has it is waited for. excl_give makes it even again. */
+void excl_take(struct excl_bucket *b);
+static inline void excl_give(struct excl_bucket *b)
+{
+	atomic_fetch_add_explicit(&b->version, 1, memory_order_release);
+}
 
 /* ---- view.c ---- */
 int view_init(struct dbt_vm *vm, const char **err);

@@ -80,7 +80,7 @@ static bool common_bpr(const struct gic *g, unsigned cpu)
 	return g->s.cpu[cpu].ctlr & (g->s.version == 3 ? BIT(0) : BIT(4));
 }
 
-static bool can_signal(struct gic *g, unsigned cpu, const struct gic_candidate *best)
+bool gic_can_signal(struct gic *g, unsigned cpu, const struct gic_candidate *best)
 {
 	const struct gic_cpu_state *c = &g->s.cpu[cpu];
 	unsigned mask;
@@ -102,7 +102,7 @@ static void set_line(struct gic *g, unsigned cpu, u8 *now, enum gic_line line, b
 void gic_update(struct gic *g, unsigned cpu)
 {
 	struct gic_candidate best = gic_best(g, cpu);
-	bool signal = can_signal(g, cpu, &best);
+	bool signal = gic_can_signal(g, cpu, &best);
 	/* GICv2 sends group 0 to IRQ unless GICC_CTLR.FIQEn. */
 	bool fiq = signal && !best.group && (g->s.version == 3 || g->s.cpu[cpu].ctlr & BIT(3));
 
@@ -196,7 +196,7 @@ unsigned gic_ack(struct gic *g, unsigned cpu, unsigned group)
 	struct gic_word *w;
 	u32 bit;
 
-	if (best.group != group || !can_signal(g, cpu, &best))
+	if (best.group != group || !gic_can_signal(g, cpu, &best))
 		return GIC_SPURIOUS;
 	mask = group_prio_mask(c, group, common_bpr(g, cpu));
 	c->active_prio[group] |= 1u << ((best.prio & mask) >> (8 - GIC_PRIO_BITS));

@@ -86,6 +86,8 @@ struct gic_candidate {
 
 /* Highest-priority pending interrupt of the groups that are enabled, whatever the priority mask. */
 struct gic_candidate gic_best(struct gic *g, unsigned cpu);
+/* It is signalled: above the priority mask and what runs. */
+bool gic_can_signal(struct gic *g, unsigned cpu, const struct gic_candidate *best);
 /* Recomputes a CPU's inputs; call after every change that concerns it. */
 void gic_update(struct gic *g, unsigned cpu);
 void gic_update_all(struct gic *g);

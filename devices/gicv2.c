@@ -39,12 +39,14 @@ static u32 with_source(const struct gic_cpu_state *c, unsigned intid, const u8 *
 static u32 iar_read(struct gic *g, unsigned cpu, bool alias)
 {
 	struct gic_cpu_state *c = &g->s.cpu[cpu];
+	struct gic_candidate best = gic_best(g, cpu);
 	unsigned group = alias;
 
-	if (!alias && gic_best(g, cpu).group == 1) {
+	if (!gic_can_signal(g, cpu, &best))
+		return GIC_SPURIOUS;
+	if (!alias && best.group == 1) {
 		if (!(c->ctlr & CTLR_ACKCTL))
-			return gic_best(g, cpu).intid == GIC_SPURIOUS ? GIC_SPURIOUS
-								      : GROUP1_PENDING;
+			return GROUP1_PENDING;
 		group = 1;
 	}
 	return with_source(c, gic_ack(g, cpu, group), c->sgi_active_source);

@@ -45,8 +45,9 @@ TEST_CMD_guest-gicv2 = $(GT_RUN) gic 3 --set machine.gic=2
 TEST_CMD_guest-excl = $(GT_RUN) excl 4
 TEST_CMD_guest-litmus = $(GT_RUN) litmus 4 --append runs=3000
 # A million runs of each take minutes on two free cores (docs/dbt-smp.md), hours where the host is busy.
-TEST_TAP_LONG += guest-excl-long
-TEST_CMD_guest-excl-long = $(GT_RUN) excl 4 --append swp=1
+TEST_TAP_LONG += guest-excl-long guest-excl4-long
+TEST_CMD_guest-excl-long = $(GT_RUN) excl 2 --append turns=10000000
+TEST_CMD_guest-excl4-long = $(GT_RUN) excl 4 --append turns=10000000
 TEST_TAP_LONG += guest-litmus-long guest-litmus4-long
 TEST_CMD_guest-litmus-long = env TIMEOUT=36000 $(GT_RUN) litmus 2 --append runs=1000000
 TEST_CMD_guest-litmus4-long = env TIMEOUT=36000 $(GT_RUN) litmus 4 --append "runs=1000000 threads=3"

@@ -6,12 +6,15 @@ GKERN := cloud generic
 GUEST_FILES := $(foreach k,$(GKERN),$(GUEST)/Image-$(k) $(GUEST)/Image-$(k).gz $(GUEST)/initramfs-$(k).cpio) \
                $(GUEST)/initramfs.cpio $(GUEST)/disk.img
 
-.PHONY: guest guest-debian guest-update guest-clean
+.PHONY: guest guest-debian guest-programs guest-update guest-clean
 guest: $(GUEST_FILES) ## fetch the Debian arm64 kernels, make initramfs and disk (guest/)
 	@echo "guest: $(GUEST)/ is up to date"
 
 guest-debian: $(GUEST)/debian.img ## make a Debian bookworm arm64 root image with systemd (root, 10 minutes)
 	@echo "guest: $(GUEST)/debian.img is up to date"
+
+guest-programs: $(GUEST)/programs.img ## the same with JIT compilers and test suites, for `make test-long` (root, 15 minutes)
+	@echo "guest: $(GUEST)/programs.img is up to date"
 
 guest-update: ## ask the archive for newer guest packages, then rebuild the guest
 	$(Q)rm -f $(GUEST)/.fetched
@@ -52,5 +55,8 @@ $(GUEST)/disk.img: $(G)/disk.sh
 
 $(GUEST)/debian.img: $(G)/debian.sh $(G)/debian-setup.sh $(G)/debian-packages.txt $(G)/userns.py $(GUEST)/.fetched
 	$(Q)$(G)/debian.sh $(GUEST)
+
+$(GUEST)/programs.img: $(G)/programs.sh $(G)/programs-packages.txt $(G)/apt.sh $(GUEST)/debian.img
+	$(Q)$(G)/programs.sh $(GUEST)
 
 .SECONDARY: $(GUEST_FILES)

@@ -227,7 +227,7 @@ static void pmu_fired(void *opaque)
 {
 	struct machine_timer_arg *arg = opaque;
 
-	dbt_vcpu_pmu_expire(arg->m->vcpu[arg->cpu].dbt);
+	vcpu_pmu_expire(&arg->m->vcpu[arg->cpu]);
 }
 
 /* The monitors are the CPU's; a deadline and an interrupt are what the machine has of them. */

@@ -160,6 +160,8 @@ void vcpus_resume(struct machine *m);
 /* Paused: all off but the first, which starts at the boot entry. */
 void vcpus_reset(struct machine *m);
 /* gic's cpu_line; opaque is the machine. */
+/* Any thread: what dbt_ops.pmu asked for has come. */
+void vcpu_pmu_expire(struct vcpu *v);
 void vcpu_set_line(void *opaque, unsigned cpu, enum gic_line line, bool level);
 
 #endif

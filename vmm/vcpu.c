@@ -45,14 +45,25 @@ static bool must_wake(struct vcpu *v)
 	return dbt_vcpu_has_irq(v->dbt) || atomic_load(&v->requests);
 }
 
-/* Until an interrupt is pending (masked or not), a request comes, or a timer of this CPU is due. */
-static void vcpu_sleep(struct vcpu *v)
+void vcpu_pmu_expire(struct vcpu *v)
+{
+	dbt_vcpu_pmu_expire(v->dbt);
+	vcpu_wake(v);
+}
+
+/*
+ * Until an interrupt is pending (masked or not), a request comes, a timer of this CPU is due, or
+ * the clock has reached `limit`.
+ */
+static void vcpu_sleep(struct vcpu *v, u64 limit)
 {
 	struct machine *m = v->m;
 	u64 until;
 
 	atomic_store(&v->sleeping, 1);
 	until = gtimer_sleep_begin(m->timer, v->index);
+	if (limit < until)
+		until = limit;
 	for (;;) {
 		u32 seen = atomic_load(&v->wake);
 		struct timespec ts, *timeout = NULL;
@@ -160,7 +171,7 @@ static void vcpu_firmware_call(struct vcpu *v)
 	for (unsigned i = 0; i < 4; i++)
 		dbt_vcpu_set_reg(v->dbt, (struct dbt_reg){DBT_REG_X, i}, &x[i]);
 	if (action == PSCI_SUSPEND)
-		vcpu_sleep(v);
+		vcpu_sleep(v, GTIMER_NEVER);
 	else if (action == PSCI_CPU_OFF || action == PSCI_SYSTEM)
 		vcpu_power_off(v); /* main decides what comes after an off or a reset */
 }
@@ -200,7 +211,7 @@ static void vcpu_exit(struct vcpu *v, const struct dbt_exit *e)
 {
 	switch (e->reason) {
 	case DBT_EXIT_KICK: break;
-	case DBT_EXIT_WFI: vcpu_sleep(v); break;
+	case DBT_EXIT_WFI: vcpu_sleep(v, e->data.wfi.until); break;
 	case DBT_EXIT_HVC:
 	case DBT_EXIT_SMC: vcpu_firmware_call(v); break;
 	case DBT_EXIT_DEBUG: gdbstub_debug_exit(v->m->gdb, v->index, e); break;

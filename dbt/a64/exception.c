@@ -310,10 +310,8 @@ int helper_wfi(struct dbt_vcpu *cpu, u32 raw)
 		a64_take_sync(cpu, EC_WFX, iss, cpu->pc);
 		return HELPER_JUMP;
 	}
-	/* A timed wait may end at any time, and nobody outside would wake it: it ends at once. */
-	if (timed)
-		return HELPER_NEXT;
 	cpu->pc += 4;
+	cpu->exit->data.wfi.until = timed ? wfx_deadline(cpu, raw) : ~0ull;
 	cpu->pending_exit = DBT_EXIT_WFI;
 	return HELPER_JUMP;
 }
@@ -322,6 +320,8 @@ int helper_wfe(struct dbt_vcpu *cpu, u32 raw)
 {
 	/* The event register counts as set (spurious events are allowed): WFE, WFET wait for nobody
 	 * in particular, and never trap. */
+	if (wfx_is_timed(raw) && dbt_vm_clock(cpu->vm) >= wfx_deadline(cpu, raw))
+		return HELPER_NEXT;
 	return smp_wait_event(cpu);
 }
 

@@ -159,7 +159,7 @@ static int dc_zva(struct dbt_vcpu *cpu, u32 raw)
 	if (!el0_may(cpu, SCTLR_DZE))
 		return a64_take_sysreg_trap(cpu, raw);
 	host = table_lookup(cpu->st_tab, va);
-	if (likely(host)) {
+	if (likely(host && cpu->sys.sctlr_el1 & SCTLR_M)) {
 		zero_block(host);
 		return HELPER_NEXT;
 	}

@@ -251,13 +251,21 @@ static struct excl_bucket *excl_bucket(const struct dbt_vcpu *cpu, const void *h
 	return &cpu->excl_tab[((u64)host * 4 & EXCL_MASK) / sizeof(struct excl_bucket)];
 }
 
-/* An LSE atomic has changed [host]. */
-static void excl_count(const struct dbt_vcpu *cpu, const void *host)
+/* Around the change of an LSE atomic to [host]: NULL where no load-exclusive has ever looked. */
+static struct excl_bucket *excl_enter(const struct dbt_vcpu *cpu, const void *host)
 {
 	struct excl_bucket *b = excl_bucket(cpu, host);
 
-	if (atomic_load(&b->count))
-		atomic_fetch_add(&b->count, 1);
+	if (!atomic_load(&b->watched))
+		return NULL;
+	excl_take(b);
+	return b;
+}
+
+static void excl_leave(struct excl_bucket *b)
+{
+	if (b)
+		excl_give(b);
 }
 
 /* Before a load-exclusive of [host]. */
@@ -265,17 +273,17 @@ static void excl_watch(struct dbt_vcpu *cpu, const void *host)
 {
 	struct excl_bucket *b = excl_bucket(cpu, host);
 
-	if (!atomic_load(&b->count))
-		atomic_fetch_add(&b->count, 1);
-	cpu->excl_ver = atomic_load((_Atomic u64 *)b) & ~1ull; /* taken counts as changed */
+	if (!atomic_load(&b->watched))
+		atomic_store(&b->watched, 1);
+	cpu->excl_ver = atomic_load(&b->version) & ~1ull; /* taken counts as changed */
 }
 
 /* False: the bucket has changed since the load, or is taken. */
-static bool excl_take(const struct dbt_vcpu *cpu, struct excl_bucket *b)
+static bool excl_take_unchanged(const struct dbt_vcpu *cpu, struct excl_bucket *b)
 {
 	u64 ver = cpu->excl_ver;
 
-	return atomic_compare_exchange_strong((_Atomic u64 *)b, &ver, ver + 1);
+	return atomic_compare_exchange_strong(&b->version, &ver, ver + 1);
 }
 
 static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
@@ -283,21 +291,23 @@ static int atomic(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	unsigned n = 1u << in->size;
 	void *p = atomic_ptr(cpu, cpu->x[in->rn], n, UPDATE);
 	u64 old, v = xz(cpu, in->rs);
+	struct excl_bucket *b;
 
 	if (!p)
 		return HELPER_JUMP;
+	b = excl_enter(cpu, p);
 	old = atomic_read(p, n);
 	if (in->op == A64_CAS) {
 		u64 want = n == 8 ? v : v & (BIT(8 * n) - 1);
 
 		atomic_cas(p, n, &want, xz(cpu, in->rd));
-		excl_count(cpu, p);
+		excl_leave(b);
 		set_x(cpu, in->rs, want);
 		return HELPER_NEXT;
 	}
 	while (!atomic_cas(p, n, &old, combine(in->op, old, v, 8 * n)))
 		;
-	excl_count(cpu, p);
+	excl_leave(b);
 	set_x(cpu, in->rd, old);
 	return HELPER_NEXT;
 }
@@ -308,9 +318,11 @@ static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	void *p = atomic_ptr(cpu, cpu->x[in->rn], 2 * n, UPDATE);
 	u64 old[2] = {xz(cpu, in->rs), xz(cpu, in->rs + 1)};
 	u64 val[2] = {xz(cpu, in->rd), xz(cpu, in->rd + 1)};
+	struct excl_bucket *b;
 
 	if (!p)
 		return HELPER_JUMP;
+	b = excl_enter(cpu, p);
 	if (n == 4) {
 		u64 o = (u32)old[0] | old[1] << 32;
 
@@ -320,7 +332,7 @@ static int casp(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	} else {
 		cas128(p, old, val);
 	}
-	excl_count(cpu, p);
+	excl_leave(b);
 	set_x(cpu, in->rs, old[0]);
 	set_x(cpu, in->rs + 1, old[1]);
 	return HELPER_NEXT;
@@ -379,13 +391,13 @@ static int store_exclusive(struct dbt_vcpu *cpu, const struct a64_insn *in, bool
 		if (!p)
 			return HELPER_JUMP;
 		b = excl_bucket(cpu, p);
-		if (excl_take(cpu, b)) {
+		if (excl_take_unchanged(cpu, b)) {
 			if (two && n == 8)
 				ok = cas128(p, old, val);
 			else
 				ok = atomic_cas(p, total, &old[0],
 						two ? (u32)val[0] | val[1] << 32 : val[0]);
-			atomic_store(&b->version, (u32)cpu->excl_ver + 2);
+			excl_give(b);
 		}
 	}
 	cpu->excl_size = 0;

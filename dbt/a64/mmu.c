@@ -279,7 +279,7 @@ static int walk_flat(const struct dbt_vcpu *cpu, u64 va, struct walk *w)
 	w->block = BIT(30);
 	w->r = w->w = w->x = w->global = true;
 	w->guarded = false;
-	w->device = !dbt_ram_ptr(cpu->vm, va, 1);
+	w->device = true;
 	w->attr = 0; /* what PAR_EL1 shows: Device-nGnRnE, outer shareable */
 	w->sh = 2;
 	w->fault = 0;

@@ -38,6 +38,8 @@ void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in)
 	u64 b = (imm ? (u64)in->imm : in->rm == 31 ? 0 : cpu->x[in->rm]) & mask, r;
 	bool c = false, v = false;
 
+	if (imm && in->rd == in->rn && in->rd != 31) /* the result is there already */
+		a = (sub ? a + b : a - b) & mask;
 	if (in->op == A64_ANDS_imm || in->op == A64_ANDS_shift) {
 		r = a & b;
 	} else if (sub) {
@@ -169,6 +171,8 @@ u32 cpu_el0_mode(const struct dbt_vcpu *cpu)
 {
 	u32 m = BITS(cpu->sys.cpacr_el1, 21, 20) != 3 ? TR_MODE_FP_TRAP : 0;
 
+	if (!(cpu->sys.sctlr_el1 & SCTLR_M))
+		m |= TR_MODE_ALIGN;
 	if (cpu->fpcr & FPCR_FZ) {
 		m |= TR_MODE_FZ;
 		if (cpu_fpsr_get(cpu) & FPSR_IXC)

@@ -81,12 +81,15 @@ static bool overflowed(u64 before, u64 now, unsigned width)
 	return width == 64 ? now < before : now >> 32 != before >> 32;
 }
 
-/* Nanoseconds until counter n may overflow, ~0: not before something else happens. */
+/*
+ * Nanoseconds until counter n may overflow, ~0: not before something else happens. One that does
+ * not count at this EL is taken to run: pmu_set_el() says nothing to dbt_ops.pmu.
+ */
 static u64 counter_wait(const struct dbt_vcpu *cpu, unsigned n, u64 value)
 {
 	u64 left = counter_width(&cpu->sys, n) == 64 ? ~value : (u32)~value;
 
-	if (!(cpu->sys.pmintenset_el1 & BIT(n)) || !counter_runs(cpu, n))
+	if (!(cpu->sys.pmintenset_el1 & BIT(n)) || !counter_enabled(&cpu->sys, n))
 		return ~0ull;
 	if (counts_insns(&cpu->sys, n))
 		left /= MAX_INSNS_PER_NS;

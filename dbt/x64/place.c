@@ -342,6 +342,24 @@ unsigned flags_cond(struct place *p, unsigned cc)
 	return map[cc];
 }
 
+/* Does condition cc hold? */
+bool cond_of_nzcv(unsigned cc, unsigned nzcv)
+{
+	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
+
+	switch (cc >> 1) {
+	case 0: r = z; break;
+	case 1: r = c; break;
+	case 2: r = n; break;
+	case 3: r = v; break;
+	case 4: r = c && !z; break;
+	case 5: r = n == v; break;
+	case 6: r = n == v && !z; break;
+	default: return true;
+	}
+	return r != (cc & 1);
+}
+
 static void carry_to_cf(struct place *p, bool want_add)
 {
 	struct xasm *a = &p->a;
@@ -454,6 +472,9 @@ static void analyse(struct place *p)
 	for (unsigned i = tr->hir.n; i-- > 0;) {
 		const struct hir *h = &tr->hir.op[i];
 
+		if (hir_is_conditional(h) &&
+		    i + 1 < tr->hir.n) /* as the successor's block sees it */
+			live = branch_side(p, h) & (SIDE_TAKEN | SIDE_NEXT);
 		p->fl_live[i] = live;
 		if (defines_flags(h))
 			live = p->vm->cfg.no_flag_liveness;
@@ -544,12 +565,14 @@ static void check_sp(struct place *p, const struct hir *h)
 
 static void place_op(struct place *p, const struct hir *h)
 {
-	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 48 > p->a.end) {
+	if (p->a.p + BLOCK_MARGIN + (p->ncold + 1) * 72 > p->a.end) {
 		p->a.overflow = true;
 		return;
 	}
 	if (unlikely(p->sp_dirty) && h->op >= HIR_B && h->op <= HIR_RET)
 		check_sp(p, h);
+	if (p->i + 2 >= p->tr->hir.n)
+		poll_early(p, h);
 	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
 		p->fail = hir_op_name(h->op);
 	cache_note_write(p, h);
@@ -586,7 +609,7 @@ static void place_ops(struct place *p)
 static const u8 no_counter[8] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}; /* nop */
 
 /* inc qword [counter]: EFLAGS hold nothing yet. Returns where the counter's address goes. */
-static u8 *count_block(struct place *p)
+u8 *count_block(struct place *p)
 {
 	if (!p->vm->profile)
 		return NULL;
@@ -619,19 +642,20 @@ static void profile_hot(const struct place *p, struct profile_host *ph)
 }
 
 /* The counters' addresses, known now that the block is placed; 0: there is no room for them. */
+static void profile_field(u8 *field, bool known, u32 addr)
+{
+	if (field && known)
+		memcpy(field, &addr, 4);
+	else if (field)
+		memcpy(field - 4, no_counter, sizeof(no_counter));
+}
+
 static void profile_enter(struct place *p, u8 *counter, u32 at)
 {
-	u8 *field[] = {counter, p->taken_counter};
-
-	for (u32 k = 0; k < 2; k++) {
-		u32 addr = at + 8 * k;
-
-		if (!field[k])
-			continue;
-		memcpy(field[k], &addr, 4);
-		if (!at)
-			memcpy(field[k] - 4, no_counter, sizeof(no_counter));
-	}
+	profile_field(counter, at, at);
+	profile_field(p->taken_counter, at, at + 8);
+	for (unsigned k = 0; k < p->nsides; k++)
+		profile_field(p->side_counter[k], at, profile_side_counter(at, k));
 }
 
 static _Thread_local struct place *place_buf;
@@ -653,7 +677,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	b = (struct block *)rw;
 	memset(p, 0, offsetof(struct place, treg));
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
-	p->fl_eflags = p->pol_add = p->sp_dirty = false;
+	p->fl_eflags = p->pol_add = p->sp_dirty = p->polled = false;
+	p->early = NULL;
 	p->fl_mem = true;
 	cache_drop_all(p);
 	p->ncold = p->nsites = 0;
@@ -671,7 +696,9 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->taken_counter = NULL;
 	p->two_way = false;
 	counter = count_block(p);
-	if (__atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED))
+	p->nsides = 0;
+	p->count_insns = __atomic_load_n(&vm->count_insns, __ATOMIC_RELAXED);
+	if (p->count_insns)
 		x_alu_i(&p->a, 8, XADD, xm(RBP, CPU_OFF(stats.insns_executed)), (s32)tr->n);
 	memset(p->a.n, 0, sizeof(p->a.n));
 	p->a.cat = XC_WORK;
@@ -704,7 +731,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	};
 	if (counter)
 		profile_enter(p, counter,
-			      profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph));
+			      profile_block(vm, tr, b, hot, (u32)(tr->hot_end - hot), &ph, p->side,
+					    p->nsides));
 	p->a.p = (u8 *)ALIGN_UP((u64)p->a.p, 8);
 	b->sites = (struct site *)p->a.p;
 	memcpy(p->a.p, p->site, p->nsites * sizeof(struct site));

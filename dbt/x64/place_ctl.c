@@ -151,6 +151,11 @@ static void emit_goto(struct place *p, s64 off, bool poll)
 	emit_indirect(p, true, false);
 }
 
+static bool is_last(const struct place *p, const struct hir *h)
+{
+	return h == &p->tr->hir.op[p->tr->hir.n - 1];
+}
+
 static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
 {
 	return off <= (s64)insn_off(p, h);
@@ -169,6 +174,52 @@ void place_fallthrough(struct place *p)
 	cat_end(p, cat);
 }
 
+/* On x86 condition cc the branch behind the CCMP h goes where h's constant NZCV lead. */
+void ccmp_jump(struct place *p, unsigned cc, const struct hir *h)
+{
+	p->early_taken = cond_of_nzcv(h[1].cc, (unsigned)h->c.imm);
+	if (p->early_taken)
+		align_link(p, h[1].a.imm, 2);
+	p->early = x_jcc_fwd(&p->a, cc);
+}
+
+/* ... lands here if that is (`taken`) where the branch leads, or not. */
+static void land_early(struct place *p, bool taken)
+{
+	if (!p->early || p->early_taken != taken)
+		return;
+	x_patch(&p->a, p->early);
+	p->early = NULL;
+}
+
+/*
+ * Before op h, the last or last but one: if the block ends with a jump back, looking for interrupts
+ * is cheaper here, in front of what sets the flags for it, since the jump can lead there directly
+ * then. Not at the block's first instruction, where nothing would have been done since the last
+ * look.
+ */
+void poll_early(struct place *p, const struct hir *h)
+{
+	const struct hir *b = &p->tr->hir.op[p->tr->hir.n - 1];
+	bool compare = h + 1 == b && h->setf && h->op <= HIR_XOR && b->op == HIR_BCC;
+	unsigned next = h->insn + p->tr->span[h->insn];
+
+	if (p->vm->cfg.poll_always || p->vm->cfg.no_across_blocks || p->tr->live_taken ||
+	    !h->insn || (p->i && h[-1].insn == h->insn) || p->fl_fcmp ||
+	    !(compare || (h == b && hir_is_conditional(b) && b->op != HIR_BCC)) ||
+	    (next != p->tr->n && next != b->insn) || !is_back_edge(p, b, b->a.imm) ||
+	    !in_page(b->a.imm))
+		return;
+	if (compare) { /* whatever flags there are, they end here */
+		p->fl_eflags = false;
+		p->fl_mem = true;
+	} else {
+		flags_clobber(p);
+	}
+	emit_poll(p, insn_off(p, h));
+	p->polled = true;
+}
+
 /*
  * Two-way exit on x86 condition cc. EFLAGS are as the condition wants them; where they also hold
  * NZCV that is in memory nowhere yet, it is saved on the edges that need it only.
@@ -180,21 +231,24 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 	bool unsaved = p->fl_eflags && !p->fl_mem, pol_add = p->pol_add;
 	bool save_taken = unsaved && p->tr->live_taken;
 	u8 fcmp = p->fl_fcmp;
-	bool direct = !is_back_edge(p, h, taken) && in_page(taken) && !save_taken &&
-		      !p->vm->cfg.poll_always;
+	bool poll = is_back_edge(p, h, taken) && !p->polled;
+	bool direct = !poll && in_page(taken) && !save_taken && !p->vm->cfg.poll_always;
 	u8 *skip;
 
 	p->two_way = true;
 	if (direct && !p->vm->profile) {
 		align_link(p, taken, 2);
 		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
+		if (p->early && p->early_taken)
+			link_field(p, p->early, (u32)taken);
 	} else {
 		skip = x_jcc_fwd(a, cc ^ 1);
 		memcpy(p->n_common, a->n, sizeof(p->n_common));
+		land_early(p, true);
 		if (save_taken)
 			flags_to_mem(p);
 		count_taken(p);
-		emit_goto(p, taken, is_back_edge(p, h, taken));
+		emit_goto(p, taken, poll);
 		if (direct) /* the jump is there for the counter's sake */
 			memcpy(a->n, p->n_common, sizeof(p->n_common));
 		memcpy(p->n_taken, a->n, sizeof(p->n_taken));
@@ -204,16 +258,73 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 			p->fl_fcmp = fcmp;
 		}
 	}
+	land_early(p, false);
 	if (unsaved && p->tr->live_next)
 		flags_to_mem(p);
 	emit_goto(p, next, false);
+}
+
+/*
+ * A conditional branch that the block goes on behind. Nothing but the jump is in line; on the way
+ * on, NZCV that is dead there by translate.c's look  (docs/dbt.md, Flags).
+ */
+static void side_exit(struct place *p, const struct hir *h, unsigned cc)
+{
+	struct xasm *a = &p->a;
+	u8 side = branch_side(p, h);
+	bool unsaved = p->fl_eflags && !p->fl_mem, save = unsaved && side & SIDE_TAKEN;
+	struct profile_side *sc = &p->side[p->nsides];
+	s64 taken = h->a.imm;
+	bool direct = in_page(taken) && !save && !p->vm->cfg.poll_always;
+
+	if (!(side & SIDE_EXIT) || p->nsides == MAX_SIDES) {
+		p->fail = "branch inside a block";
+		return;
+	}
+	if (direct && !p->vm->profile && !p->count_insns) {
+		align_link(p, taken, 2);
+		link_field(p, x_jcc_fwd(a, cc), (u32)taken);
+		if (p->early && p->early_taken)
+			link_field(p, p->early, (u32)taken);
+	} else {
+		struct cold *c = cold_add(p, COLD_SIDE);
+
+		c->desc = (u32)taken;
+		c->insn = (u16)(h->insn + p->tr->span[h->insn]);
+		c->side = (u8)p->nsides;
+		c->save = save;
+		c->only_counts = direct;
+		c->pol_add = p->pol_add;
+		c->fcmp = p->fl_fcmp;
+		cold_from(c, x_jcc_fwd(a, cc));
+		if (p->early && p->early_taken)
+			cold_from(c, p->early);
+	}
+	if (p->early && p->early_taken)
+		p->early = NULL;
+	land_early(p, false);
+	*sc = (struct profile_side){.insns = (u8)(h->insn + p->tr->span[h->insn]), .live = side};
+	memcpy(sc->n, a->n, sizeof(sc->n));
+	p->side_counter[p->nsides++] = NULL;
+	if (unsaved && !(side & SIDE_NEXT)) {
+		p->fl_eflags = false;
+		p->fl_mem = true;
+	}
+}
+
+static void two_ways(struct place *p, const struct hir *h, unsigned cc)
+{
+	if (is_last(p, h))
+		two_way(p, h, cc);
+	else
+		side_exit(p, h, cc);
 }
 
 static void cond_branch(struct place *p, const struct hir *h)
 {
 	if (!p->fl_eflags)
 		flags_clobber(p);
-	two_way(p, h, flags_cond(p, h->cc));
+	two_ways(p, h, flags_cond(p, h->cc));
 }
 
 static void zero_branch(struct place *p, const struct hir *h)
@@ -237,7 +348,7 @@ static void zero_branch(struct place *p, const struct hir *h)
 		} else {
 			x_op(a, 8, 0x0fba, 4, rm, 1); /* bt: CF */
 			x8(a, n);
-			two_way(p, h, zero ? XCC_AE : XCC_B);
+			two_ways(p, h, zero ? XCC_AE : XCC_B);
 			return;
 		}
 	} else if (opnd_is_mem(p, &h->b)) {
@@ -247,7 +358,7 @@ static void zero_branch(struct place *p, const struct hir *h)
 
 		x_test_rr(a, w, xr(r), r);
 	}
-	two_way(p, h, zero ? XCC_E : XCC_NE);
+	two_ways(p, h, zero ? XCC_E : XCC_NE);
 }
 
 /* x30 and cpu->scratch = guest return address; returns nothing live but `reg`. */
@@ -421,7 +532,7 @@ bool place_ctl(struct place *p, const struct hir *h)
 	bool branch = h->op >= HIR_B && h->op <= HIR_RET, done;
 	unsigned cat = branch ? cat_begin(p, XC_BRANCH) : p->a.cat;
 
-	if (branch)
+	if (branch && is_last(p, h))
 		cache_drop_all(p);
 	if (branch && p->vm->cfg.no_across_blocks)
 		state_store(p, p->i);
@@ -431,6 +542,48 @@ bool place_ctl(struct place *p, const struct hir *h)
 }
 
 /* ---- cold part ---- */
+
+static void cold_side(struct place *p, const struct cold *c)
+{
+	struct profile_side *sc = &p->side[c->side];
+	u16 before[XC_NUM];
+
+	p->a.cat = XC_BRANCH;
+	memcpy(before, p->a.n, sizeof(before));
+	if (c->save) {
+		p->busy = 0;
+		flags_defined(p, c->pol_add);
+		p->fl_fcmp = c->fcmp;
+		flags_to_mem(p);
+	}
+	p->side_counter[c->side] = count_block(p);
+	if (p->count_insns) { /* the block has counted all its instructions; EFLAGS may be in use */
+		struct xop n = xm(RBP, CPU_OFF(stats.insns_executed));
+
+		x_mov_rm(&p->a, 8, RAX, n);
+		x_lea(&p->a, 8, RAX, xm(RAX, c->insn - (s32)p->tr->n));
+		x_mov_mr(&p->a, 8, n, RAX);
+	}
+	emit_goto(p, (s32)c->desc, false);
+	for (unsigned k = 0; k < XC_NUM; k++)
+		sc->n_taken[k] = c->only_counts ? 0 : (u16)(p->a.n[k] - before[k]);
+}
+
+/* An address that is not a multiple of the access's size: on to the miss if it crosses a page. */
+static void cold_misaligned(struct place *p, const struct cold *c)
+{
+	struct xasm *a = &p->a;
+
+	x_patch(a, c->misaligned);
+	x_rorx(a, 4, RDX, xr(c->ra), 12);
+	x_alu_i(a, 4, XCMP, xr(RDX), (s32)((0x1000 - c->size + 1u) << 20));
+	if (c->ra == RDX) {
+		x_mov_rm(a, 8, RDX, c->base);
+		if (c->adisp)
+			x_lea(a, 8, RDX, xm(RDX, c->adisp));
+	}
+	x_jcc(a, XCC_B, (u64)c->aligned + (u64)a->to_rx);
+}
 
 static void cold_miss(struct place *p, const struct cold *c)
 {
@@ -450,6 +603,8 @@ static void cold_one(struct place *p, struct cold *c)
 	struct xasm *a = &p->a;
 	u64 back = (u64)c->back + (u64)a->to_rx;
 
+	if (c->misaligned)
+		cold_misaligned(p, c);
 	for (unsigned k = 0; k < c->nfrom; k++)
 		x_patch(a, c->from[k]);
 	switch (c->kind) {
@@ -459,11 +614,13 @@ static void cold_one(struct place *p, struct cold *c)
 		x_jmp(a, p->vm->t_chain);
 		break;
 	case COLD_MISS: cold_miss(p, c); break;
+	case COLD_EXCL: cold_excl(p, c); break;
 	case COLD_POLL:
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
 		x_lea(a, 8, RAX, xm(RAX, (s32)c->desc));
 		x_jmp(a, p->vm->t_indirect);
 		break;
+	case COLD_SIDE: cold_side(p, c); break;
 	case COLD_INDIRECT: x_jmp(a, p->vm->t_indirect); break;
 	case COLD_BLR:
 		x_mov_imm(a, RCX, p->vm->t_indirect);

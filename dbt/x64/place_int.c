@@ -685,12 +685,19 @@ static void flags_const(struct place *p, unsigned nzcv)
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
 }
 
+/* The branch behind h is its only reader: then the constant NZCV need not be made. */
+static bool ccmp_branches(const struct place *p, const struct hir *h)
+{
+	return p->i + 1 < p->tr->hir.n && h[1].op == HIR_BCC &&
+	       hir_flags_dead_behind(p->tr, h + 1) && !p->vm->cfg.no_lazy_flags;
+}
+
 static void ccmp(struct place *p, const struct hir *h)
 {
 	struct xasm *a = &p->a;
 	unsigned w = h->w, cc;
 	bool add = h->op == HIR_CCMN;
-	u8 *yes, *done;
+	u8 *yes = NULL, *done = NULL;
 	int r = -1, s = -1;
 
 	if (!p->fl_eflags)
@@ -708,18 +715,24 @@ static void ccmp(struct place *p, const struct hir *h)
 	}
 	if (h->b.kind == H_IMM && !imm_fits(&h->b, w))
 		s = src_reg(p, &h->b, w);
-	yes = x_jcc8_fwd(a, cc);
-	flags_const(p, (unsigned)h->c.imm);
-	done = x_jmp8_fwd(a);
-	x_patch8(a, yes);
+	if (ccmp_branches(p, h)) {
+		ccmp_jump(p, cc ^ 1, h);
+	} else {
+		yes = x_jcc8_fwd(a, cc);
+		flags_const(p, (unsigned)h->c.imm);
+		done = x_jmp8_fwd(a);
+		x_patch8(a, yes);
+	}
 	if (h->b.kind == H_IMM && s < 0)
 		x_alu_i(a, w, add ? XADD : XCMP, xr(r), (s32)h->b.imm);
 	else
 		x_alu_rm(a, w, add ? XADD : XCMP, r, s >= 0 ? xr(s) : opnd_rm(p, &h->b));
-	if (add)
-		x_byte(a, 0xf5);
-	x_patch8(a, done);
-	flags_defined(p, false);
+	if (done) {
+		if (add)
+			x_byte(a, 0xf5);
+		x_patch8(a, done);
+	}
+	flags_defined(p, add && !done);
 }
 
 static void setnzcv(struct place *p, const struct hir *h)

@@ -15,22 +15,40 @@
 #define MAX_COLD       512
 #define MAX_SITES      512
 
-enum cold_kind { COLD_CHAIN, COLD_MISS, COLD_POLL, COLD_BAIL, COLD_INDIRECT, COLD_BLR };
+enum cold_kind {
+	COLD_CHAIN,
+	COLD_MISS,
+	COLD_POLL,
+	COLD_BAIL,
+	COLD_INDIRECT,
+	COLD_BLR,
+	COLD_EXCL,
+	COLD_SIDE,
+};
 
 /* Out-of-line code emitted behind the block's hot part. */
 struct cold {
 	u8 kind;
 	u8 nfrom;
-	struct xop base; /* MISS: address is base + adisp */
+	struct xop base; /* MISS: address is base + adisp; EXCL: what the atomic changes */
 	u8 *from[4];	 /* rel32 fields that jump here */
-	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR: rejoin */
-	u32 desc; /* MISS: DESC_*; CHAIN, POLL: target offset */
+	u8 *misaligned; /* MISS: jumps here instead if not aligned; `aligned` if it lies in one page
+			 */
+	u8 *aligned;
+	u8 size;  /* ... that many bytes, */
+	s8 ra;	  /* from the address in this register: rdx itself, or else rdx is free */
+	u8 *back; /* MISS: retry address; BAIL: filled at end of the instruction; BLR, EXCL: rejoin
+		   */
+	u32 desc; /* MISS, EXCL: DESC_*; CHAIN, POLL, SIDE: target offset */
 	s32 adisp;
 	u32 off; /* BAIL: instruction's offset in the page */
 	u32 raw;
 	helper_fn fn;
 	bool save_rdx;
 	u16 insn; /* BAIL */
+	u8 side;  /* SIDE: which one of the block, */
+	u8 fcmp;  /* ... and what EFLAGS hold where NZCV are to be saved (`save`) */
+	bool save, pol_add, only_counts;
 };
 
 /*
@@ -74,7 +92,11 @@ struct place {
 	bool pol_add;	/* EFLAGS: CF = C (after add), else CF = NOT C */
 	u8 fl_fcmp;	/* EFLAGS are ucomis' (FCMP_*), not NZCV's image; only with fl_eflags */
 	u8 fl_live[HIR_MAX]; /* NZCV needed after op i */
-	bool sp_dirty;	     /* this instruction wrote SP, perhaps not by a multiple of 16 */
+	/* A CCMP whose condition does not hold has jumped on behind the branch that follows it: */
+	u8 *early;
+	bool early_taken; /* ... or to where that leads */
+	bool polled;	  /* the final branch's back edge need not look for interrupts any more */
+	bool sp_dirty;	  /* this instruction wrote SP, perhaps not by a multiple of 16 */
 
 	struct addend_cache ac[N_ADDENDS];
 	int ac_rdx;  /* the one in rdx, -1 none */
@@ -92,7 +114,11 @@ struct place {
 	u8 *taken_counter;
 	bool two_way;
 	u16 n_common[XC_NUM], n_taken[XC_NUM];
-	u64 consts_rx; /* the block's vector constants, in front of its code */
+	struct profile_side side[MAX_SIDES];
+	u8 *side_counter[MAX_SIDES];
+	unsigned nsides;
+	bool count_insns; /* a PMU does */
+	u64 consts_rx;	  /* the block's vector constants, in front of its code */
 };
 
 /* ---- place.c ---- */
@@ -124,6 +150,7 @@ static inline void cat_end(struct place *p, unsigned old)
 {
 	p->a.cat = (u8)old;
 }
+u8 *count_block(struct place *p);
 void count_taken(struct place *p);
 void state_store(struct place *p,
 		 unsigned to); /* registers written before op `to` since the last call */
@@ -134,7 +161,16 @@ void flags_to_mem(struct place *p);		   /* cpu->host_nzcv is right from here on 
 void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
 unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
 void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
+bool cond_of_nzcv(unsigned cc, unsigned nzcv);
 void flags_carry(struct place *p, bool want_add); /* CF = C (want_add) or NOT C */
+
+/* NZCV is dead on both edges of a conditional branch. */
+static inline bool hir_flags_dead_behind(const struct tr *tr, const struct hir *h)
+{
+	if (h == &tr->hir.op[tr->hir.n - 1])
+		return !tr->live_taken && !tr->live_next;
+	return !(tr->side[h->insn + tr->span[h->insn] - 1u] & (SIDE_TAKEN | SIDE_NEXT));
+}
 
 /* ---- schedule.c ---- */
 void schedule_flags(struct tr *tr);
@@ -145,7 +181,10 @@ bool place_mem(struct place *p, const struct hir *h);
 bool place_ctl(struct place *p, const struct hir *h);
 bool place_vec(struct place *p, const struct hir *h);
 void place_fallthrough(struct place *p);
+void ccmp_jump(struct place *p, unsigned cc, const struct hir *h);
+void poll_early(struct place *p, const struct hir *h);
 void place_cold(struct place *p);
+void cold_excl(struct place *p, const struct cold *c);
 void cache_drop_all(struct place *p); /* mappings may change: nothing may be relied on */
 void cache_lose_rdx(struct place *p); /* rdx is needed for something else */
 /* h writes SP and may leave it misaligned where it was not (SCTLR_EL1.SA). */
@@ -163,6 +202,12 @@ void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, un
 static inline bool v_in_reg(const struct place *p, unsigned v)
 {
 	return p->vpin && p->vm->vmap[v] >= 0;
+}
+
+/* SIDE_* of a conditional branch that is not the block's last operation. */
+static inline u8 branch_side(const struct place *p, const struct hir *h)
+{
+	return p->tr->side[h->insn + p->tr->span[h->insn] - 1u];
 }
 
 static inline u32 insn_off(const struct place *p, const struct hir *h)

@@ -3,7 +3,8 @@
  * Placement of guest memory accesses: the flat-table check, one per base and block.
  *
  *	lea   A, [base+lo]
- *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page
+ *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page, or
+ *	test  A, size-1 ; jne ...			this out of line, for one access
  *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by
  *construction
  *	[add  rdx, st_index]				stores: the second table lies behind the
@@ -31,6 +32,12 @@ static bool is_access(const struct hir *h)
 static bool is_store(const struct hir *h)
 {
 	return h->op == HIR_ST || h->op == HIR_STV;
+}
+
+/* A misaligned access is a fault; no check but its own finds that out. */
+static bool tests_alignment(const struct place *p, const struct hir *h)
+{
+	return h->mflags & HM_ALIGN || p->tr->mode & TR_MODE_ALIGN;
 }
 
 /* Ends what a page check may be relied on for: calls to C, or rdx is needed. */
@@ -81,7 +88,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 		g.store = first->op != HIR_LDX;
 		return g;
 	}
-	if (first->mflags & HM_ALIGN) /* tests more than a group's check does */
+	if (tests_alignment(p, first))
 		return g;
 	for (unsigned j = p->i; j < p->tr->hir.n && j < p->i + HOIST_OPS; j++) {
 		const struct hir *h = &p->tr->hir.op[j];
@@ -91,7 +98,7 @@ static struct group find_group(struct place *p, const struct hir *first)
 			break;
 		if (ends_group(h))
 			break;
-		if (j > p->i && is_access(h) && same_loc(&h->a, base) && !(h->mflags & HM_ALIGN) &&
+		if (j > p->i && is_access(h) && same_loc(&h->a, base) && !tests_alignment(p, h) &&
 		    (h->mflags & HM_UNPRIV) == (first->mflags & HM_UNPRIV)) {
 			s64 lo = delta + h->imm2, hi = lo + (1 << h->size);
 
@@ -219,9 +226,15 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	}
 	p->busy |= BIT(RDX);
 	p->op_busy |= BIT(RDX);
-	if (h->mflags & HM_ALIGN && h->size) {
+	if (tests_alignment(p, h) && h->size) {
 		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
+	} else if (len > 1 && len == 1u << h->size && h->size < 4) {
+		x_test_i(a, 1, xr(ra), (s32)len - 1);
+		c->misaligned = x_jcc_fwd(a, XCC_NE);
+		c->aligned = a->p;
+		c->size = (u8)len;
+		c->ra = (s8)ra;
 	} else if (len > 1) {
 		int t = ra == RDX ? alloc_scratch(p) : RDX;
 
@@ -288,7 +301,7 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 	s32 lo = h->imm2, hi = h->imm2 + (1 << h->size);
 	bool unpriv = h->mflags & HM_UNPRIV;
 
-	if (h->mflags & HM_ALIGN)
+	if (tests_alignment(p, h))
 		return NULL;
 	for (int k = 0; k < N_ADDENDS; k++) {
 		struct addend_cache *ac = &p->ac[k];
@@ -527,26 +540,45 @@ static void result(struct place *p, const struct hir *h, int r)
 	x_movx(&p->a, 4, 1u << h->size, false, d, xr(r));
 }
 
-/*
- * An atomic by LSE has changed `m`, whose address is ra + rdx or rdx: counted where a monitor may
- * look (struct excl_bucket), after the change. Nobody needs rdx any more.
- */
-static void excl_count(struct place *p, struct xop m)
+/* r15 = bucket of `m`, until it is reloaded. */
+static void excl_bucket_of(struct place *p, struct xop m)
 {
 	struct xasm *a = &p->a;
-	u8 *skip;
+
+	x_lea(a, 4, REG_LDTAB, m);
+	x_alu_i(a, 4, XAND, xr(REG_LDTAB), EXCL_MASK / 4);
+	x_shift_i(a, 4, 4, xr(REG_LDTAB), 2);
+	x_alu_rm(a, 8, XADD, REG_LDTAB, xm(RBP, CPU_OFF(excl_tab)));
+}
+
+/*
+ * An LSE atomic on `m` begins: where a monitor may look, its bucket is taken (struct excl_bucket),
+ * out of line. The atomic itself is the site that may fault, or what goes before the taking.
+ */
+static void excl_enter(struct place *p, struct xop m, u32 desc)
+{
+	struct xasm *a = &p->a;
+	struct cold *c;
 
 	if (p->vm->cfg.max_vcpus < 2)
 		return;
-	x_lea(a, 4, RDX, m);
-	x_alu_i(a, 4, XAND, xr(RDX), EXCL_MASK / 4);
-	x_shift_i(a, 4, 4, xr(RDX), 2);
-	x_alu_rm(a, 8, XADD, RDX, xm(RBP, CPU_OFF(excl_tab)));
-	x_alu_i(a, 4, XCMP, xm(RDX, EXCL_COUNT), 0);
-	skip = x_jcc8_fwd(a, XCC_E);
-	lock(p);
-	x_alu_i(a, 4, XADD, xm(RDX, EXCL_COUNT), 1);
-	x_patch8(a, skip);
+	excl_bucket_of(p, m);
+	x_alu_i(a, 4, XCMP, xm(REG_LDTAB, EXCL_WATCHED), 0);
+	c = cold_add(p, COLD_EXCL);
+	c->base = m;
+	c->desc = desc;
+	cold_from(c, x_jcc_fwd(a, XCC_NE));
+	x_lea(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(excl_none)));
+	c->back = a->p;
+}
+
+/* It has changed what it changes. Only who has a bucket writes the version: no lock. */
+static void excl_leave(struct place *p)
+{
+	if (p->vm->cfg.max_vcpus < 2)
+		return;
+	x_alu_i(&p->a, 8, XADD, xm(REG_LDTAB, 0), 1);
+	x_mov_rm(&p->a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
 }
 
 static void cas(struct place *p, const struct hir *h)
@@ -559,9 +591,10 @@ static void cas(struct place *p, const struct hir *h)
 		take_reg(p, RAX);
 	load_to(p, 8, RAX, &h->b);
 	r = src_reg(p, &h->c, 8);
+	excl_enter(p, m, desc);
 	note_site(p, desc);
 	cmpxchg(p, 1u << h->size, m, r);
-	excl_count(p, m);
+	excl_leave(p);
 	result(p, h, RAX);
 }
 
@@ -577,6 +610,7 @@ static void atomic_loop(struct place *p, const struct hir *h)
 	if (!(p->op_busy & BIT(RAX)))
 		take_reg(p, RAX);
 	s = alloc_scratch(p);
+	excl_enter(p, m, desc);
 	note_site(p, desc);
 	x_movx(a, 4, n, false, RAX, m);
 	again = a->p;
@@ -586,7 +620,7 @@ static void atomic_loop(struct place *p, const struct hir *h)
 	x_alu_rm(a, 8, h->sub == HA_SET ? XOR_ : h->sub == HA_EOR ? XXOR : XAND, s, xr(RAX));
 	cmpxchg(p, n, m, s);
 	x_jcc(a, XCC_NE, (u64)again + (u64)a->to_rx);
-	excl_count(p, m);
+	excl_leave(p);
 	result(p, h, RAX);
 }
 
@@ -608,6 +642,7 @@ static void atomic(struct place *p, const struct hir *h)
 	load_to(p, 8, s, &h->b);
 	if (h->sub == HA_CLR)
 		x_not(a, 8, xr(s));
+	excl_enter(p, m, desc);
 	note_site(p, desc);
 	if (h->sub == HA_SWP) {
 		x_op(a, n, n == 1 ? 0x86 : 0x87, s, m, 0);
@@ -628,7 +663,7 @@ static void atomic(struct place *p, const struct hir *h)
 	} else {
 		p->fail = "atomic min/max is not inline";
 	}
-	excl_count(p, m);
+	excl_leave(p);
 	result(p, h, s);
 }
 
@@ -653,10 +688,10 @@ static void excl_watch(struct place *p, int s)
 	u8 *watched;
 
 	excl_bucket(p, s);
-	x_alu_i(a, 4, XCMP, xm(s, EXCL_COUNT), 0);
+	x_alu_i(a, 4, XCMP, xm(s, EXCL_WATCHED), 0);
 	watched = x_jcc8_fwd(a, XCC_NE);
 	lock(p); /* seen by every later atomic, and the value is loaded after it */
-	x_alu_i(a, 4, XADD, xm(s, EXCL_COUNT), 1);
+	x_alu_i(a, 4, XOR_, xm(s, EXCL_WATCHED), 1);
 	x_patch8(a, watched);
 	x_mov_rm(a, 8, s, xm(s, 0));
 	x_alu_i(a, 8, XAND, xr(s), -2); /* taken counts as changed */
@@ -696,7 +731,7 @@ static void load_exclusive(struct place *p, const struct hir *h)
  * Takes the bucket of [rdx] if it is still as the load saw it; r15 = bucket until it is reloaded.
  * Returns the jump of a failure. Faults come before it is taken.
  */
-static u8 *excl_take(struct place *p, const struct hir *h, u32 desc)
+static u8 *excl_take_unchanged(struct place *p, const struct hir *h, u32 desc)
 {
 	struct xasm *a = &p->a;
 	int t = RCX;
@@ -712,16 +747,6 @@ static u8 *excl_take(struct place *p, const struct hir *h, u32 desc)
 	p->busy &= ~BIT(t);
 	p->op_busy &= ~BIT(t);
 	return x_jcc_fwd(a, XCC_NE);
-}
-
-/* Gives it back, changed. Only who has it taken writes the version, so that this needs no lock. */
-static void excl_give(struct place *p)
-{
-	struct xasm *a = &p->a;
-
-	x_mov_rm(a, 4, RDX, xm(RBP, CPU_OFF(excl_ver)));
-	x_alu_i(a, 4, XADD, xr(RDX), 2);
-	x_mov_mr(a, 4, xm(REG_LDTAB, 0), RDX);
 }
 
 static void store_exclusive(struct place *p, const struct hir *h)
@@ -741,7 +766,7 @@ static void store_exclusive(struct place *p, const struct hir *h)
 	if (!(p->op_busy & BIT(RAX)))
 		take_reg(p, RAX);
 	if (smp)
-		f3 = excl_take(p, h, desc);
+		f3 = excl_take_unchanged(p, h, desc);
 	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(excl_val[0])));
 	data = src_reg(p, &h->b, 8);
 	if (!smp)
@@ -750,7 +775,7 @@ static void store_exclusive(struct place *p, const struct hir *h)
 	x_setcc(a, XCC_NE, xr(RAX));
 	x_movx(a, 4, 1, false, RAX, xr(RAX));
 	if (smp)
-		excl_give(p);
+		x_alu_i(a, 8, XADD, xm(REG_LDTAB, 0), 1);
 	done = x_jmp8_fwd(a);
 	x_patch(a, f1);
 	x_patch(a, f2);
@@ -769,6 +794,17 @@ static void store_exclusive(struct place *p, const struct hir *h)
 		r = dst_reg(p, &h->d, NULL);
 		x_mov_rr(a, 4, r, RAX);
 	}
+}
+
+/* A watched bucket: faults come before it is taken. */
+void cold_excl(struct place *p, const struct cold *c)
+{
+	struct xasm *a = &p->a;
+
+	note_site(p, c->desc);
+	x_alu_i(a, 1, XCMP, c->base, 0);
+	x_call(a, p->vm->t_excl_take);
+	x_jmp(a, (u64)c->back + (u64)a->to_rx);
 }
 
 bool place_mem(struct place *p, const struct hir *h)

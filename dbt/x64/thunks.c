@@ -10,6 +10,8 @@
 #include "dbt/x64/place_internal.h"
 #include "dbt/x64/vops.h"
 
+#define EXCL_YIELD_TURNS 64 /* of waiting for a bucket; a power of two */
+
 /* The ten hottest registers of compiled code: x0-x5, x19-x21, SP. */
 const s8 regmap_host[32] = {
 	/* x0 */ RBX, RSI, RDI, R8,  R9,  R12, -1, -1,
@@ -181,6 +183,39 @@ static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 	emit_resume(vm, a);
 }
 
+/*
+ * t_excl_take: called with r15 = a bucket; returns with its version odd, only EFLAGS changed.
+ * Whoever has it may be without a host core, therefore ours is given away now and then.
+ */
+static void emit_excl_take(struct dbt_vm *vm, struct xasm *a)
+{
+	u8 *taken, *no_yield;
+	u64 again, wait;
+
+	vm->t_excl_take = (u32)xasm_pc(a);
+	again = xasm_pc(a);
+	x8(a, 0xf0);
+	x_op(a, 8, 0x0fba, 5, xm(REG_LDTAB, 0), 1); /* bts */
+	x8(a, 0);
+	taken = x_jcc8_fwd(a, XCC_AE);
+	wait = xasm_pc(a);
+	x8(a, 0xf3); /* pause */
+	x8(a, 0x90);
+	x_alu_i(a, 4, XADD, xm(RBP, CPU_OFF(excl_spins)), 1);
+	x_test_i(a, 1, xm(RBP, CPU_OFF(excl_spins)), EXCL_YIELD_TURNS - 1);
+	no_yield = x_jcc8_fwd(a, XCC_NE);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_SITE])), REG_LDTAB);
+	x_mov_mi(a, 4, xm(RBP, CPU_OFF(scratch[SCR_MISS_DESC])), (s32)DESC_YIELD);
+	x_call(a, vm->t_miss);
+	x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(scratch[SCR_SITE])));
+	x_patch8(a, no_yield);
+	x_test_i(a, 1, xm(REG_LDTAB, 0), 1);
+	x_jcc(a, XCC_NE, wait);
+	x_jmp(a, again);
+	x_patch8(a, taken);
+	x8(a, 0xc3);
+}
+
 void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
 {
 	struct xasm as = {.p = rw, .end = end, .to_rx = (s64)(vm->code_rx - vm->code_rw)}, *a = &as;
@@ -211,5 +246,6 @@ void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
 
 	emit_helper(vm, a);
 	emit_miss(vm, a);
+	emit_excl_take(vm, a);
 	*out_end = a->p;
 }

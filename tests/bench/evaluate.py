@@ -44,6 +44,7 @@ ABLATIONS = [
     ("hoist", ["dbt.hoist=false"], "one page check for several accesses"),
     ("chain", ["dbt.chain=false"], "direct jumps between blocks"),
     ("call_ret", ["dbt.call_ret=false"], "host call and return"),
+    ("superblocks", ["dbt.superblocks=false"], "blocks go on behind conditional branches"),
 ]
 
 

@@ -280,6 +280,40 @@ static void test_alignment(void)
 	result(!bad, "Device memory: every misaligned access");
 }
 
+static void mmu_set(bool on)
+{
+	msr(sctlr_el1, on ? mrs(sctlr_el1) | 1 : mrs(sctlr_el1) & ~1ull);
+	isb();
+}
+
+/* All data is Device-nGnRnE then. */
+static void test_mmu_off(void)
+{
+	u64 base = (u64)ram[0] + 64;
+	unsigned bad = 0, good = 0, zva = 0;
+
+	mmu_set(false);
+	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+		const struct form *f = &forms[i];
+
+		if (f->word == 0xd50b7421) { /* DC ZVA: never to Device memory */
+			zva = fault_form(f, base, ALIGN, true, base) +
+			      fault_form(f, base + 5, ALIGN, true, base + 5);
+			continue;
+		}
+		if (f->size > 1)
+			bad += fault_form(f, base + 1, ALIGN, true, base + 1);
+		x[1] = base - (u64)(s64)f->off;
+		x[3] = 0;
+		run1(f->word);
+		good += last.n != 0;
+	}
+	mmu_set(true);
+	result(!bad, "MMU off: every misaligned access");
+	result(!good, "MMU off: aligned accesses pass");
+	result(!zva, "MMU off: DC ZVA");
+}
+
 /* ---- SP and PC ---- */
 
 static u8 user_stack[PAGE] __attribute__((aligned(4096)));
@@ -337,6 +371,26 @@ static void test_sp(void)
 		/* ldr x0, [sp], #8; ldr x0, [sp]: write-back misaligns it */
 		static const u32 post[] = {0xf84087e0, 0xf94003e0};
 
+		/* the next instruction already, what one rule might cover: sub, ldr; mov, stp; add,
+		 * str */
+		static const u32 at_once[][2] = {{0xd10023ff, 0xf94003e0},
+						 {0x9100243f, 0xa9007be0},
+						 {0x8b2163ff, 0xf90003e0}};
+
+		bad = 0;
+		for (unsigned i = 0; i < ARRAY_SIZE(at_once); i++) {
+			u32 w[3] = {0x910023e1, at_once[i][0], at_once[i][1]}; /* add x1, sp, #8 */
+
+			if (i == 2)
+				w[0] = 0xd2800101; /* mov x1, #8 */
+			user_run(w, 3, stack);
+			if (last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8) {
+				print("# %x: n %u esr %x elr %x\n", (u64)w[1], (u64)last.n,
+				      last.esr, last.elr);
+				bad++;
+			}
+		}
+		result(!bad, "SP misaligned by the instruction before");
 		user_run(same, 3, stack);
 		bad = last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8;
 		user_run(next, 5, stack);
@@ -631,6 +685,7 @@ int main(void)
 	sync_hook = hook;
 	test_faults();
 	test_alignment();
+	test_mmu_off();
 	test_sp();
 	test_pc();
 	test_undefined();

@@ -142,6 +142,11 @@ static void test_timer(void)
 
 /* ---- waiting ---- */
 
+static void wfit(u64 until)
+{
+	asm volatile("mov x9, %0; .inst 0xd5031029" ::"r"(until) : "x9");
+}
+
 static void test_wait(void)
 {
 	u64 t0 = now(), t1;
@@ -160,9 +165,20 @@ static void test_wait(void)
 	asm volatile("sev; wfe; sevl; wfe");
 	result(true, "SEV, SEVL, WFE go on");
 	t0 = now();
-	asm volatile("mov x9, %0; .inst 0xd5031029; .inst 0xd5031009" ::"r"(t0 + 1000)
-		     : "x9"); /* wfit, wfet x9 */
-	result(now() - t0 < 1000000000, "WFIT, WFET end");
+	asm volatile("mov x9, %0; .inst 0xd5031009" ::"r"(t0 + 1000) : "x9"); /* wfet x9 */
+	result(now() - t0 < 1000000000, "WFET ends");
+	wfit(t0);
+	wfit(0);
+	result(now() - t0 < 1000000000, "WFIT: a deadline of the past");
+	t0 = now();
+	wfit(t0 + 3000000);
+	result(now() >= t0 + 3000000, "WFIT lasts until its deadline");
+	irq.n = 0;
+	msr(cntv_tval_el0, 1000000);
+	msr(cntv_ctl_el0, 1);
+	isb();
+	wfit(~0ull);
+	result(irq.n == 1, "WFIT ends by an interrupt");
 }
 
 /* ---- performance monitors ---- */
@@ -207,6 +223,13 @@ static void test_pmu(void)
 	while (!irq.n && now() < until)
 		;
 	result(irq.n == 1 && irq.intid == PPI_PMU, "overflow: interrupt 23, once");
+	/* nothing else is due: only the counter can end it */
+	irq.n = 0;
+	msr(pmevcntr1_el0, 0xffffffffull - 3000000);
+	isb();
+	while (!irq.n)
+		asm volatile("wfi");
+	result(irq.intid == PPI_PMU, "overflow ends WFI");
 	msr(pmintenclr_el1, ~0u);
 	msr(pmcr_el0, 0);
 }

@@ -490,6 +490,9 @@ static void test_groups_v2(void)
 	set(ISENABLER, B);
 	set(ISPENDR, B);
 	check(irq_signalled() && ack() == 1022 && hppir() == 1022);
+	pmr_set(0x40); /* not signalled: nor is there anything to acknowledge elsewhere */
+	check(!irq_signalled() && ack() == SPURIOUS && hppir() == 1022);
+	pmr_set(0xf0);
 	check(*gic_reg(GICC, 0x28) == B && *gic_reg(GICC, 0x20) == B); /* GICC_AHPPIR, AIAR */
 	*gic_reg(GICC, 0x24) = B;				       /* GICC_AEOIR */
 	check(rpr() == 0xff && !get(ISACTIVER, B));

@@ -76,6 +76,23 @@ static void translate(void *arg)
 	sink[this_cpu()][0] = v;
 }
 
+/* ---- atomics of one CPU, in its own cache ---- */
+
+#define LSE	    ".arch armv8.1-a+lse\n"
+#define ATOMIC_RUNS 1000000
+#define ATOMIC(name, insns)                                                                 \
+	static void name(void *arg)                                                         \
+	{                                                                                   \
+		for (u64 i = 0; i < ATOMIC_RUNS; i++)                                       \
+			asm volatile(LSE insns ::"r"(arg), "r"(i) : "x9", "w10", "memory"); \
+	}
+ATOMIC(by_ldadd, "ldadd %1, x9, [%0]")
+ATOMIC(by_stadd, "stadd %1, [%0]")
+ATOMIC(by_swp, "swp %1, x9, [%0]")
+ATOMIC(by_cas, "mov x9, %1; cas x9, %1, [%0]")
+ATOMIC(by_ldset, "ldset %1, x9, [%0]")
+ATOMIC(by_llsc, "1: ldxr x9, [%0]; add x9, x9, #1; stxr w10, x9, [%0]; cbnz w10, 1b")
+
 static u64 turns;
 
 static u64 best(unsigned n, void (*fn)(void *))
@@ -90,6 +107,33 @@ static u64 best(unsigned n, void (*fn)(void *))
 		min = t < min ? t : min;
 	}
 	return min;
+}
+
+/* Where no load-exclusive has been, and where one has (docs/dbt-smp.md, Exclusives). */
+static void atomics(void)
+{
+	static u64 word[2][16] __attribute__((aligned(64)));
+	static const struct {
+		const char *name;
+		void (*fn)(void *);
+	} op[] = {{"LDADD", by_ldadd}, {"STADD", by_stadd}, {"SWP", by_swp},
+		  {"CAS", by_cas},     {"LDSET", by_ldset}, {"LDXR, ADD, STXR", by_llsc}};
+
+	asm volatile("ldxr x9, [%0]; clrex" ::"r"(&word[1]) : "x9", "memory");
+	for (unsigned w = 0; w < 2; w++)
+		for (unsigned k = 0; k < ARRAY_SIZE(op); k++) {
+			u64 min = ~0ull;
+
+			for (u64 n = 0; n < turns; n++) {
+				u64 t = now();
+
+				op[k].fn(word[w]);
+				t = now() - t;
+				min = t < min ? t : min;
+			}
+			result(true, "%s%s: %u.%u ns", w ? "watched " : "", op[k].name,
+			       min / ATOMIC_RUNS, min * 10 / ATOMIC_RUNS % 10);
+		}
 }
 
 int main(void);
@@ -107,6 +151,10 @@ int main(void)
 	cpus_start();
 	cpus_run(n_cpus, write_code, NULL);
 	turns = boot_arg("turns=", 15);
+	if (boot_arg("atomics=", 0)) {
+		atomics();
+		finish();
+	}
 	if (only < ARRAY_SIZE(work)) {
 		u64 n = boot_arg("on=", 1);
 

@@ -371,6 +371,7 @@ static bool switch_off(const char *name)
 		{"hoist", &switches.no_hoist},
 		{"chain", &switches.no_chain},
 		{"call_ret", &switches.no_call_ret},
+		{"superblocks", &switches.no_superblocks},
 		{"flag_liveness", &switches.no_flag_liveness},
 		{"lazy_flags", &switches.no_lazy_flags},
 		{"across_blocks", &switches.no_across_blocks},

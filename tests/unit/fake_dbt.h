@@ -120,6 +120,7 @@ void dbt_vcpu_reset(struct dbt_vcpu *cpu, u64 pc, u64 x0)
 enum dbt_exit_reason dbt_vcpu_run(struct dbt_vcpu *cpu, struct dbt_exit *e)
 {
 	e->reason = DBT_EXIT_KICK;
+	e->data.wfi.until = ~0ull;
 	if (!atomic_exchange(&cpu->kick, 0))
 		fake_guest(cpu, e);
 	return e->reason;

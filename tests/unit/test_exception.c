@@ -330,8 +330,14 @@ static void test_wfit(void **state)
 	calls.clock = 1000; /* the time has come */
 	assert_int_equal(helper_wfi(&cpu, 0xd5031023), HELPER_NEXT);
 	enter(PSR_M_EL1H, 0x8000);
+	calls.clock = 1000;
 	assert_int_equal(helper_wfi(&cpu, 0xd5031023), HELPER_NEXT);
 	assert_int_equal(cpu.pending_exit, -1);
+	calls.clock = 999;
+	assert_int_equal(helper_wfi(&cpu, 0xd5031023), HELPER_JUMP);
+	assert_int_equal(cpu.pending_exit, DBT_EXIT_WFI);
+	assert_true(last_exit.data.wfi.until == 1000);
+	cpu.pending_exit = -1;
 }
 
 static void test_fp_trap(void **state)

@@ -916,6 +916,15 @@ static void test_pmu_overflow(void **state)
 	calls.clock += 1000;
 	read_reg(ccntr, &val);
 	assert_true(val == 10);
+	/* a deadline set at EL1 for what counts at EL0 */
+	write_reg(type0, BIT(31) | 0x11);
+	write_reg(ev0, 0xfff00000);
+	assert_true(pmu_calls.ns == 0x100000);
+	pmu_set_el(&cpu, 0);
+	calls.clock += 0x100000;
+	pmu_update(&cpu);
+	assert_true(pmu_calls.level);
+	pmu_set_el(&cpu, 1);
 	vm.cfg.ops.pmu = NULL;
 }
 

@@ -4,6 +4,7 @@
 # architectures and its package lists are neither read nor written. The archive's address comes from the
 # host's own apt sources; signatures are checked against Debian's archive keyring.
 #   apt.sh STATE_DIR ARCH get|cache ARGS...
+# With APT_SOURCES=1 in the environment source packages too (get source).
 #   apt.sh --mirror            print the archive's address (main, then security)
 set -euo pipefail
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -40,6 +41,9 @@ touch "$state/status"
 	echo "deb [signed-by=$keyring] $mirror $suite main"
 	echo "deb [signed-by=$keyring] $mirror $suite-updates main"
 	echo "deb [signed-by=$keyring] ${security:-$mirror-security} $suite-security main"
+	if [ -n "${APT_SOURCES:-}" ]; then
+		echo "deb-src [signed-by=$keyring] $mirror $suite main"
+	fi
 } >"$state/sources.list"
 
 exec "apt-$tool" \
