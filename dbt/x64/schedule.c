@@ -73,7 +73,8 @@ static bool is_clobber(const struct hir *h)
 	case HIR_SDIV:
 	case HIR_RBIT:
 	case HIR_CLZ:
-	case HIR_CLS: return true;
+	case HIR_CLS:
+	case HIR_CTZ: return true;
 	default: return false;
 	}
 }
