@@ -144,8 +144,9 @@ golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/
 golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
 	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
 
-TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate $(BUILD)/rules-modeltest
-TEST_TAP += rules-cmd rules-golden rules-mutate rules-model
+TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate $(BUILD)/rules-modeltest $(BUILD)/rules-learn
+TEST_TAP += rules-cmd rules-golden rules-mutate rules-model rules-learn
+TEST_CMD_rules-learn = tests/tap.sh rules-learn env BUILD=$(BUILD) tests/rules/learn.sh
 TEST_CMD_rules-model = tests/tap.sh rules-model env BUILD=$(BUILD) SEED=$(INSN_SEED) rules/prove/modeltest.sh 10 8
 TEST_CMD_rules-mutate = tests/tap.sh rules-mutate $(BUILD)/rules-mutate -n 60 -s $(INSN_SEED) $(RULES_BASE) $(RULES_LEARN)
 TEST_CMD_rules-cmd = /usr/bin/python3 -B tests/rules/run.py $(BUILD)/armature

@@ -50,7 +50,10 @@ static bool same_accesses(const struct conc_state *a, const struct conc_state *b
 	if (a->naccess != b->naccess)
 		return false;
 	for (int i = 0; i < a->naccess; i++)
-		if (memcmp(&a->access[i], &b->access[i], sizeof(a->access[i])))
+		if (a->access[i].store != b->access[i].store ||
+		    a->access[i].size != b->access[i].size ||
+		    a->access[i].addr != b->access[i].addr ||
+		    a->access[i].data != b->access[i].data)
 			return false;
 	return true;
 }

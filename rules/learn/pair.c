@@ -12,13 +12,11 @@
 #define MAX_RUN	     16 /* instructions of a line that are looked at */
 #define MAX_HOST_SEQ 6
 
-static u64 hash_bytes(u64 h, const void *p, size_t n)
+/* Field by field: what is between the fields of a struct is anything. */
+static u64 mix(u64 key, u64 v)
 {
-	const u8 *b = p;
-
-	while (n--)
-		h = (h ^ *b++) * 0x100000001b3ull;
-	return h;
+	key = (key ^ v) * 0x9e3779b97f4a7c15ull;
+	return key ^ key >> 29;
 }
 
 /* ---- what is the same but for the choice of registers is seen once ---- */
@@ -57,9 +55,22 @@ static u64 guest_key(const struct guestseq *g)
 		/* Branch offsets differ from place to place. */
 		if (strchr(shape, 'L'))
 			in.imm = 0;
-		key = hash_bytes(key, &in, sizeof(in));
+		key = mix(key, in.op | (u64)in.sf << 16 | (u64)in.rd << 24 | (u64)in.rn << 32 |
+				       (u64)in.rm << 40 | (u64)in.ra << 48 | (u64)in.cond << 56);
+		key = mix(key, in.shift | (u64)in.amount << 8 | (u64)in.amode << 16 |
+				       (u64)in.size << 24 | (u64)in.sx << 32 | (u64)in.immr << 40 |
+				       (u64)in.imms << 48);
+		key = mix(key, (u64)in.imm);
 	}
 	return key;
+}
+
+static u64 mix_operand(u64 key, const struct hir_opnd *o, struct renaming *n)
+{
+	u8 reg = o->kind == H_X ? rename_reg(n, o->reg) : o->kind == H_T ? o->reg : 0;
+
+	key = mix(key, o->kind | (u64)reg << 8);
+	return o->kind == H_IMM ? mix(key, (u64)o->imm) : key;
 }
 
 static u64 host_key(const struct hostseq *h)
@@ -68,13 +79,15 @@ static u64 host_key(const struct hostseq *h)
 	u64 key = 1469598103934665603ull;
 
 	for (int i = 0; i < h->n; i++) {
-		struct hir o = h->op[i];
-		struct hir_opnd *p[] = {&o.a, &o.b, &o.c, &o.d};
+		const struct hir *o = &h->op[i];
 
-		for (int k = 0; k < 4; k++)
-			if (p[k]->kind == H_X)
-				p[k]->reg = rename_reg(&n, p[k]->reg);
-		key = hash_bytes(key, &o, sizeof(o));
+		key = mix_operand(key, &o->a, &n);
+		key = mix_operand(key, &o->b, &n);
+		key = mix_operand(key, &o->c, &n);
+		key = mix_operand(key, &o->d, &n);
+		key = mix(key, o->op | (u64)o->w << 8 | (u64)o->cc << 16 | (u64)o->setf << 24 |
+				       (u64)o->size << 32 | (u64)o->sx << 40);
+		key = mix(key, (u64)o->imm2);
 	}
 	return key;
 }
@@ -138,14 +151,11 @@ static bool worthwhile(const struct guestseq *g, const struct mapping *m)
  */
 static u64 signature(const struct hir *h, int n, int inputs)
 {
-	u64 sig = hash_bytes(1469598103934665603ull, &inputs, sizeof(inputs));
+	u64 sig = mix(1, (u64)inputs);
 
-	for (int i = 0; i < n; i++) {
-		u8 access[2] = {h[i].op, h[i].size};
-
+	for (int i = 0; i < n; i++)
 		if (hop_is_mem(h[i].op))
-			sig = hash_bytes(sig, access, sizeof(access));
-	}
+			sig = mix(sig, h[i].op | (u64)h[i].size << 8);
 	return sig * 2 + ends_block(h, n);
 }
 
@@ -161,7 +171,7 @@ static void learn_pair(struct store *w, struct gwin *g, const struct hwin *h)
 	w->st.windows++;
 	if (g->sig != h->sig)
 		return;
-	seen = store_seen(w, hash_bytes(g->key, &h->key, 8), &fresh);
+	seen = store_seen(w, mix(g->key, h->key), &fresh);
 	if (!fresh) {
 		if (seen && seen->rule)
 			w->rule[seen->rule - 1].count++;
