@@ -74,8 +74,8 @@ if [ ! -e "$build/openssl/.built" ]; then
 	)
 fi
 fresh openssl
-(cd "$build/openssl" && tar -c --exclude='*.[oacd]' configdata.pm VERSION.dat test util external/perl apps/openssl.cnf \
-	apps/*.pl) | tar -x -C "$root/openssl"
+(cd "$build/openssl" && tar -c --exclude='*.[oacd]' Configure Configurations configdata.pm VERSION.dat test util \
+	external/perl apps/openssl.cnf apps/*.pl) | tar -x -C "$root/openssl"
 # shellcheck disable=SC2046,SC2086
 for p in $(printf 'test/%s ' $openssl_programs); do
 	$cross-strip "$root/openssl/$p"
