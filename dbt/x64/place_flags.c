@@ -188,24 +188,6 @@ unsigned flags_cond(struct place *p, unsigned cc)
 	return map[cc];
 }
 
-/* Does condition cc hold? */
-bool cond_of_nzcv(unsigned cc, unsigned nzcv)
-{
-	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
-
-	switch (cc >> 1) {
-	case 0: r = z; break;
-	case 1: r = c; break;
-	case 2: r = n; break;
-	case 3: r = v; break;
-	case 4: r = c && !z; break;
-	case 5: r = n == v; break;
-	case 6: r = n == v && !z; break;
-	default: return true;
-	}
-	return r != (cc & 1);
-}
-
 static void carry_to_cf(struct place *p, bool want_add)
 {
 	struct xasm *a = &p->a;
