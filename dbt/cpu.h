@@ -134,8 +134,8 @@ struct dbt_vcpu {
 
 struct a64_insn;
 /*
- * NZCV of `in`: SUBS, ADDS or ANDS, immediate or unshifted register, whose operands are unchanged; if
- * its result is in the place of its first operand, it is SUBS or ADDS of an immediate.
+ * NZCV of `in`: SUBS, ADDS or ANDS, immediate or unshifted register, whose operands are unchanged;
+ * if its result is in the place of its first operand, it is SUBS or ADDS of an immediate.
  */
 void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 
+#include "dbt/a64/regs.h"
 #include "dbt/dbt.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
@@ -19,7 +20,9 @@
 #define RAM	 0x40000000ull
 #define RAM_SIZE (32u << 20)
 #define DATA	 (RAM + 0x1000) /* REC_MEM bytes; the base register points to the middle */
-#define VECTORS	 (RAM + 0x8000) /* filled with HVC: an exception ends the run */
+#define TABLE	 (RAM + 0x4000) /* level 1: RAM where it is, and at HIGH for EL1 only */
+#define HIGH	 0x80000000ull
+#define VECTORS	 (HIGH + 0x8000) /* filled with HVC: an exception ends the run */
 #define CODE	 (RAM + 0x10000)
 #define WORDS	 24 /* instructions per pattern */
 #define STATES	 12 /* register states each runs on */
@@ -35,6 +38,20 @@ static u64 next_code;
 static unsigned n_inline, n_helper, crowded;
 static bool at_el0; /* where vector registers may live in host registers */
 
+/* Without it every misaligned access faults. What EL0 may write EL1 may not execute. */
+static void mmu_on(void)
+{
+	u64 *table = (u64 *)(ram + (TABLE - RAM));
+	const u64 block = RAM | 3 << 8 | 1 << 10 | 1; /* attribute 0, inner shareable, accessed */
+
+	table[RAM >> 30] = block | (at_el0 ? 1 << 6 : 0);
+	table[HIGH >> 30] = block;
+	cpu->sys.mair_el1 = 0xff;
+	cpu->sys.tcr_el1 = 25 | 25 << 16 | 2ull << 30; /* 4 KiB granules, 39 bits */
+	cpu->sys.ttbr0_el1 = TABLE;
+	cpu->sys.sctlr_el1 |= SCTLR_M | SCTLR_SPAN;
+}
+
 static int start(void)
 {
 	struct dbt_config cfg = {.max_vcpus = 1, .rules = DBT_RULES_NONE};
@@ -47,8 +64,11 @@ static int start(void)
 	}
 	next_code = CODE;
 	for (unsigned i = 0; i < 0x800; i += 4)
-		memcpy(ram + (VECTORS - RAM) + i, &(u32){HVC}, 4);
-	return dbt_vm_set_memory(vm, GPA(RAM), RAM_SIZE, ram) || dbt_vcpu_create(vm, 0, &cpu);
+		memcpy(ram + (VECTORS - HIGH) + i, &(u32){HVC}, 4);
+	if (dbt_vm_set_memory(vm, GPA(RAM), RAM_SIZE, ram) || dbt_vcpu_create(vm, 0, &cpu))
+		return -1;
+	mmu_on();
+	return 0;
 }
 
 static void stop(void)
