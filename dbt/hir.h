@@ -87,12 +87,14 @@ struct hir_opnd {
 	_(RBIT, "d,a")                                                                            \
 	_(CLZ, "d,a")                                                                             \
 	_(CLS, "d,a")                                                                             \
+	_(CTZ, "d,a")	     /* 8 * w for 0 */                                                    \
 	_(CRC32C, "d,a,b,c") /* a = accumulator, b = data, c = imm log2 of data bytes */          \
 	_(PCADDR, "d,a")     /* page_va + a (imm: offset from the start of the code page) */      \
 	/* flags */                                                                               \
 	_(CSEL, "d,a,b") /* cc ? a : b */                                                         \
 	_(CSET, "d")	 /* cc ? 1 : 0 */                                                         \
 	_(CSETM, "d")	 /* cc ? -1 : 0 */                                                        \
+	_(CINC, "d,a")	 /* cc ? a + 1 : a */                                                     \
 	_(CCMP, "a,b,c") /* NZCV = cc ? flags(a - b) : c (imm nzcv) */                            \
 	_(CCMN, "a,b,c") /* NZCV = cc ? flags(a + b) : c */                                       \
 	_(SETNZCV, "a")	 /* NZCV = bits 31:28 of a */                                             \

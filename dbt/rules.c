@@ -125,7 +125,8 @@ static inline unsigned try_bucket(struct tr *tr, const struct a64_insn *g, struc
 		unsigned id = rule_cand[i], n;
 
 		if (rule_heads[id].nguest > left ||
-		    (rule_heads[id].learned && tr->vm->cfg.rules != DBT_RULES_LEARNED))
+		    (rule_heads[id].learned && (tr->vm->cfg.rules != DBT_RULES_LEARNED ||
+						unlikely(tr->vm->rule_skip == id + 1))))
 			continue;
 		if (rule_heads[id].nguest > 1 && hides_sp(g, rule_heads[id].nguest))
 			continue;

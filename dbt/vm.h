@@ -219,6 +219,7 @@ struct dbt_vm {
 	struct dbt_stats stats;
 	u64 op_uses[2048];
 	u64 *rule_uses; /* by rule id, see dbt/rules.h */
+	u16 rule_skip;	/* rule id + 1 that is left out, to see what it is worth; 0: none */
 	u8 *profile;	/* see dbt/profile.h; NULL without count_insns */
 	u64 profile_used;
 };

@@ -55,11 +55,16 @@ prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--
 LEARN_SRC := $(filter-out rules/learn/eval.c,$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
              rules/prove/instance.c $(wildcard rules/lang/*.c)
 
+# What was learned from a piece of the corpus is kept while these are as they were. Placement is not among them: it decides
+# what a rule is worth, not what is right (rm -r $(BUILD)/learn/pieces: weigh anew).
+LEARN_KEYS := $(filter-out rules/learn/eval.c rules/learn/main.c,$(sort $(wildcard rules/learn/*.[ch]))) $(RULES_BASE)
+
 $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $(RULES_LANG) \
                       $(BUILD)/libarmature.a
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
-	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $(LEARN_SRC) $(BUILD)/libarmature.a $(LDLIBS) \
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ -DLEARN_KEY="\"$$(cat $(LEARN_KEYS) | sha256sum)\"" \
+		$(LEARN_SRC) $(BUILD)/libarmature.a $(LDLIBS) \
 		-lZydis -ldw -lelf -pthread
 
 # What rules would do with an execution profile (armature run --profile).
@@ -67,40 +72,42 @@ $(BUILD)/rules-eval: rules/learn/eval.c $(BUILD)/libarmature.a
 	@echo "  HOSTCC  $@"
 	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $< $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
 
-# ... likewise, of candidates that are not proven yet
 LEARN_DIR := $(BUILD)/learn
-$(LEARN_DIR)/rules-eval: $(BUILD)/corpus.rules rules/learn/eval.c dbt/rules.c $(BUILD)/gen/rules-compile \
-                         $(BUILD)/libarmature.a
-	@mkdir -p $(@D)/gen
-	@echo "  HOSTCC  $@"
-	$(Q)$(BUILD)/gen/rules-compile --unproven -o $(@D)/gen/rules_gen.inc base $(RULES_BASE) learned $(BUILD)/corpus.rules
-	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O1 -I$(@D)/gen -I$(BUILD)/gen -o $@ rules/learn/eval.c dbt/rules.c \
-		$(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+LEARN_ENV := JOBS=$(PROVE_JOBS) BASE="$(RULES_BASE)" MODEL="$(RULES_MODEL:%=--model %)" LIBS="$(LDLIBS)"
 
-.PHONY: learn corpus
+.PHONY: learn corpus leave-one-out
 corpus: ## fetch and compile what rules are learned from
 	$(Q)rules/learn/corpus.sh $(BUILD)/corpus
 
-$(BUILD)/corpus.rules: $(BUILD)/rules-learn | corpus
-	$(Q)$(BUILD)/rules-learn -j $(PROVE_JOBS) $(LEARN_FLAGS) -o $@.tmp $(BUILD)/corpus/list >$(BUILD)/learn-stats
+# Pieces of the corpus that were learned from before are kept: a second call goes on where the first was broken off.
+$(LEARN_DIR)/candidates.rules: $(BUILD)/rules-learn corpus
+	$(Q)mkdir -p $(LEARN_DIR)/pieces
+	$(Q)$< -j $(PROVE_JOBS) $(LEARN_FLAGS) --work $(LEARN_DIR)/pieces --pairs $(LEARN_DIR)/pairs.rules -o $@.tmp \
+		$(BUILD)/corpus/list >$(LEARN_DIR)/stats
 	$(Q)mv $@.tmp $@
-	$(Q)cat $(BUILD)/learn-stats
 
 # Training profiles want a guest with a disk of programs (make guest guest-bench); without, corpus counts decide.
 $(BUILD)/profile/train.prof: | $(BUILD)/armature
 	$(Q)/usr/bin/python3 -B rules/learn/profile.py --armature $(BUILD)/armature --guest $(GUEST) --out $(@D) train
 LEARN_PROFILE := $(if $(wildcard $(GUEST)/bench.img),$(BUILD)/profile/train.prof)
 
-# Fetch, compile, learn, choose, prove. What is not proven is left out; the solver's limit is short, for there are
-# many. Each step is kept: a second call goes on where the first was broken off (rm $(BUILD)/corpus.rules: learn anew).
-learn: $(LEARN_DIR)/rules-eval $(BUILD)/rules-prove $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned
-	$(Q)$(if $(LEARN_PROFILE),$(LEARN_DIR)/rules-eval --uses $(LEARN_PROFILE) >$(LEARN_DIR)/uses)
-	$(Q)/usr/bin/python3 -B rules/learn/select.py $(BUILD)/corpus.rules $(if $(LEARN_PROFILE),--uses $(LEARN_DIR)/uses) \
-		$(SELECT_FLAGS) --out $(LEARN_DIR)/corpus.rules
+# Fetch, compile, learn, choose, prove; then prove the pairs as they were before generalisation, and say in docs/rules.md
+# how many there were at each step. The solver's limit is short, for there are many: what it does not decide is left out.
+learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/libarmature.a $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned and docs/rules.md
+	$(Q)$(LEARN_ENV) rules/learn/choose.sh $(BUILD) "$(LEARN_PROFILE)" $< $(LEARN_DIR)/all
 	$(Q)mkdir -p rules/learned
-	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --timeout 5 $(RULES_MODEL:%=--model %) \
-		--records rules/proofs --keep rules/learned/corpus.rules $(LEARN_DIR)/corpus.rules >$(BUILD)/learn-proofs.log
-	$(Q)tail -1 $(BUILD)/learn-proofs.log
+	$(Q)cp $(LEARN_DIR)/all/corpus.rules rules/learned/corpus.rules
+	$(Q)cp $(LEARN_DIR)/all/proofs/corpus.proofs rules/proofs/corpus.proofs
+	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --timeout 2 $(RULES_MODEL:%=--model %) \
+		--records $(LEARN_DIR)/all/proofs $(LEARN_DIR)/pairs.rules >$(LEARN_DIR)/pairs.log
+	$(Q)/usr/bin/python3 -B rules/learn/report.py learn --stats $(LEARN_DIR)/stats --pairs-log $(LEARN_DIR)/pairs.log \
+		--chosen $(LEARN_DIR)/all/choose.log --proofs-log $(LEARN_DIR)/all/prove.log --corpus $(BUILD)/corpus/list \
+		--rules rules/learned/corpus.rules --doc docs/rules.md
+
+# Wants profiles of the programs: rules/learn/profile.py NAME...
+leave-one-out: $(BUILD)/rules-eval $(BUILD)/rules-learn $(BUILD)/rules-prove ## programs against rules learned without them; writes docs/rules.md
+	$(Q)$(LEARN_ENV) rules/learn/leave-one-out.sh $(BUILD) $(BUILD)/profile $(BUILD)/corpus/list
+	$(Q)/usr/bin/python3 -B rules/learn/report.py held-out $(LEARN_DIR)/held-out --doc docs/rules.md
 
 # ---- the models against other implementations ----
 MODELTEST_SRC := $(wildcard rules/prove/modeltest*.c) rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
@@ -137,8 +144,9 @@ golden: $(BUILD)/rules-golden ## compare the host code of every rule with tests/
 golden-update: $(BUILD)/rules-golden ## accept the host code of every rule as it is now
 	$(Q)BUILD=$(BUILD) tests/rules/golden.sh --update
 
-TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate $(BUILD)/rules-modeltest
-TEST_TAP += rules-cmd rules-golden rules-mutate rules-model
+TEST_DEPS += $(BUILD)/rules-golden $(BUILD)/rules-mutate $(BUILD)/rules-modeltest $(BUILD)/rules-learn
+TEST_TAP += rules-cmd rules-golden rules-mutate rules-model rules-learn
+TEST_CMD_rules-learn = tests/tap.sh rules-learn env BUILD=$(BUILD) tests/rules/learn.sh
 TEST_CMD_rules-model = tests/tap.sh rules-model env BUILD=$(BUILD) SEED=$(INSN_SEED) rules/prove/modeltest.sh 10 8
 TEST_CMD_rules-mutate = tests/tap.sh rules-mutate $(BUILD)/rules-mutate -n 60 -s $(INSN_SEED) $(RULES_BASE) $(RULES_LEARN)
 TEST_CMD_rules-cmd = /usr/bin/python3 -B tests/rules/run.py $(BUILD)/armature

@@ -281,6 +281,7 @@ static bool reads_flags(const struct hir *h)
 	case HIR_CSEL:
 	case HIR_CSET:
 	case HIR_CSETM:
+	case HIR_CINC:
 	case HIR_CCMP:
 	case HIR_CCMN:
 	case HIR_FCCMP:

@@ -62,8 +62,8 @@ static void link_field(struct place *p, u8 *field, u32 off)
 }
 
 /*
- * Jump through the exec table: rax = guest address. Clobbers rcx, rdx. Calls do not look for interrupts: each
- * takes room on the return stack, whose end leads to C.
+ * Jump through the exec table: rax = guest address. Clobbers rcx, rdx. Calls do not look for
+ * interrupts: each takes room on the return stack, whose end leads to C.
  */
 static void emit_indirect(struct place *p, bool checked, bool call)
 {

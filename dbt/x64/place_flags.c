@@ -297,6 +297,35 @@ static void cset(struct place *p, const struct hir *h)
 	dst_done(p, &h->d, r);
 }
 
+/* d = a + 1 if cc. Where cc is the carry and NZCV is done with: an addition with carry. */
+static void cinc(struct place *p, const struct hir *h)
+{
+	struct xasm *a = &p->a;
+	bool carry = h->cc == A64_CS || h->cc == A64_CC;
+	unsigned cc;
+	int r, t;
+
+	if (carry && p->fl_eflags && !p->fl_fcmp && !p->fl_live[p->i]) {
+		r = load_into_dst(p, h, &h->a, NULL);
+		/* CF is C or its inverse: a + CF, or a - -1 - CF */
+		x_alu_i(a, h->w, p->pol_add == (h->cc == A64_CS) ? XADC : XSBB, xr(r),
+			p->pol_add == (h->cc == A64_CS) ? 0 : -1);
+		p->fl_eflags = false;
+		dst_put(p, h, r);
+		return;
+	}
+	if (!p->fl_eflags)
+		flags_clobber(p);
+	cc = flags_cond(p, h->cc);
+	p->busy &= ~p->op_busy;
+	p->op_busy = 0;
+	t = alloc_scratch(p);
+	r = load_into_dst(p, h, &h->a, NULL);
+	x_lea(a, h->w, t, xm(r, 1));
+	x_cmov(a, h->w, cc, r, xr(t));
+	dst_put(p, h, r);
+}
+
 /* EFLAGS = the image of constant NZCV, CF = NOT C. Uses rax around live temporaries. */
 static void flags_const(struct place *p, unsigned nzcv)
 {
@@ -417,6 +446,7 @@ bool place_flags(struct place *p, const struct hir *h)
 	case HIR_CSEL: csel(p, h); break;
 	case HIR_CSET:
 	case HIR_CSETM: cset(p, h); break;
+	case HIR_CINC: cinc(p, h); break;
 	case HIR_CCMP:
 	case HIR_CCMN: ccmp(p, h); break;
 	case HIR_SETNZCV: setnzcv(p, h); break;

@@ -2,12 +2,8 @@
 /* Placement of integer operations. */
 #include "dbt/x64/place_internal.h"
 
-/*
- * Register to compute d in, holding x already: d's own where that is safe while y (may be NULL) is
- * still to be read, else a scratch register.
- */
-static int load_into_dst(struct place *p, const struct hir *h, const struct hir_opnd *x,
-			 const struct hir_opnd *y)
+int load_into_dst(struct place *p, const struct hir *h, const struct hir_opnd *x,
+		  const struct hir_opnd *y)
 {
 	bool reuse = !(y && y->kind == H_T && same_loc(x, y));
 	int r;
@@ -531,7 +527,7 @@ static void count(struct place *p, const struct hir *h)
 		x_op(a, w, 0xf3000fbdu, r, xr(r), 0); /* lzcnt; bit w-1 is clear, so >= 1 */
 		x_alu_i(a, w, XSUB, xr(r), 1);
 	} else {
-		x_op(a, w, 0xf3000fbdu, r,
+		x_op(a, w, h->op == HIR_CTZ ? 0xf3000fbcu : 0xf3000fbdu, r,
 		     h->a.kind == H_IMM ? xr(src_reg(p, &h->a, w)) : opnd_rm(p, &h->a), 0);
 	}
 	dst_put(p, h, r);
@@ -630,7 +626,8 @@ bool place_int(struct place *p, const struct hir *h)
 	case HIR_BSWAP32: bswap(p, h); break;
 	case HIR_RBIT: rbit(p, h); break;
 	case HIR_CLZ:
-	case HIR_CLS: count(p, h); break;
+	case HIR_CLS:
+	case HIR_CTZ: count(p, h); break;
 	case HIR_CRC32C: crc32c(p, h); break;
 	case HIR_PCADDR: pcaddr(p, h); break;
 	default: return false;

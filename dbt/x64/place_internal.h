@@ -143,6 +143,12 @@ int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *re
 void dst_done(struct place *p, const struct hir_opnd *d, int reg);
 /* The result of h, computed in r, goes where it belongs. */
 void dst_put(struct place *p, const struct hir *h, int r);
+/*
+ * Register to compute d in, holding x already: d's own where that is safe while y (may be NULL) is
+ * still to be read, else a scratch register.
+ */
+int load_into_dst(struct place *p, const struct hir *h, const struct hir_opnd *x,
+		  const struct hir_opnd *y);
 bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y);
 void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o);
 bool imm_fits(const struct hir_opnd *o, unsigned w);

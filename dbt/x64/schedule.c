@@ -52,7 +52,8 @@ static bool is_plain(const struct hir *h)
 static bool reads_nzcv(const struct hir *h)
 {
 	return h->op == HIR_BCC || h->op == HIR_CSEL || h->op == HIR_CSET || h->op == HIR_CSETM ||
-	       h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_ADC || h->op == HIR_SBC;
+	       h->op == HIR_CINC || h->op == HIR_CCMP || h->op == HIR_CCMN || h->op == HIR_ADC ||
+	       h->op == HIR_SBC;
 }
 
 /* Its host code writes EFLAGS, although its operation has no flags. */
@@ -72,7 +73,8 @@ static bool is_clobber(const struct hir *h)
 	case HIR_SDIV:
 	case HIR_RBIT:
 	case HIR_CLZ:
-	case HIR_CLS: return true;
+	case HIR_CLS:
+	case HIR_CTZ: return true;
 	default: return false;
 	}
 }

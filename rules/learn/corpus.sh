@@ -6,6 +6,7 @@
 # an A64 and an x86-64 executable with line information; OUT/list names them. Files that do not compile
 # by themselves are left out. A second call does no work twice.
 set -u
+export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 jobs=${JOBS:-$(nproc)}
@@ -40,15 +41,23 @@ fetch() { # package
 	[ -f "$out/src/$1/.done" ] || echo "corpus: $1 could not be fetched, see $out/apt.log" >&2
 }
 
-# One file at one level: both compilers, each linked by itself so that branches are resolved.
+# One file at one level: one compiler for both, each linked by itself so that branches are resolved.
 cat >"$out/one.sh" <<'END'
 src=$1 level=$2 obj=$3 dir=$4
 shift 4
 [ -f "$obj.ok" ] || [ -f "$obj.no" ] && exit 0
-common="-g $level -w -std=gnu11 -fno-tree-vectorize -fno-stack-protector -fno-pic -fno-pie -fno-asynchronous-unwind-tables"
+a64=aarch64-linux-gnu-gcc x86=gcc
+common="-g ${level#clang} -w -std=gnu11 -fno-stack-protector -fno-pic -fno-asynchronous-unwind-tables"
+case $level in
+clang*)
+	a64="clang --target=aarch64-linux-gnu" x86=clang
+	common="$common -fno-vectorize -fno-slp-vectorize -fno-unroll-loops"
+	;;
+*) common="$common -fno-tree-vectorize -fno-pie" ;;
+esac
 cd "$dir" || exit 0
-if timeout 60 aarch64-linux-gnu-gcc $common -mno-outline-atomics "$@" -c -o "$obj.a64.o" "$src" 2>/dev/null &&
-	timeout 60 gcc $common -march=x86-64-v3 -fcf-protection=none "$@" -c -o "$obj.x86.o" "$src" 2>/dev/null &&
+if timeout 60 $a64 $common -mno-outline-atomics "$@" -c -o "$obj.a64.o" "$src" 2>/dev/null &&
+	timeout 60 $x86 $common -march=x86-64-v3 -fcf-protection=none "$@" -c -o "$obj.x86.o" "$src" 2>/dev/null &&
 	aarch64-linux-gnu-ld --unresolved-symbols=ignore-all -e 0 -o "$obj.a64" "$obj.a64.o" 2>/dev/null &&
 	ld --unresolved-symbols=ignore-all -e 0 -o "$obj.x86" "$obj.x86.o" 2>/dev/null; then
 	touch "$obj.ok"
@@ -58,36 +67,67 @@ fi
 rm -f "$obj.a64.o" "$obj.x86.o"
 END
 
-jobs_for() { # package, directory, flags
-	pkg=$1 dir=$2
+# No package is to drown the others: at most $files of its files, evenly spread over the names.
+files=${FILES:-16}
+spread() {
+	awk -v max="$files" '{ f[NR] = $0 }
+		END { for (i = 1; i <= NR; i++) if (NR <= max || int(i * max / NR) != int((i - 1) * max / NR)) print f[i] }'
+}
+
+# Compile jobs of a package: its C files in $dirs (the top directory when empty), from the top directory $top.
+jobs_for() { # package, top directory, flags and @directories
+	pkg=$1 top=$2
 	shift 2
-	inc=$(find "$dir" -name '*.h' | sed 's,/[^/]*$,,' | sort -u | head -40 | sed 's/^/-I/' | tr '\n' ' ')
-	find "$dir" -name '*.c' ! -path '*/test*' ! -path '*/debian/*' | sort |
-		awk -v pkg="$pkg" -v dir="$dir" -v obj="$out/obj/" -v flags="$inc $*" '{
-			here = $0
-			sub("/[^/]*$", "", here)
-			name = pkg substr($0, length(dir) + 1)
+	dirs='' flags='' levels='-O1 -O2 -Os clang-O2'
+	for f in "$@"; do
+		case $f in
+		@*) dirs="$dirs $top/${f#@}" ;;
+		=*) levels=$(echo "${f#=}" | tr , ' ') ;;
+		*) flags="$flags $f" ;;
+		esac
+	done
+	inc=$(find "$top" -name '*.h' ! -path '*/test*' ! -path '*/debian/*' | sed 's,/[^/]*$,,' | sort | uniq -c |
+		sort -k1,1nr -k2 | awk '{ print "-I" $2 }' | head -40 | sort | tr '\n' ' ')
+	case $flags in *-nostdinc*) inc="-I$top/obj/include -I$top/obj/src/internal" ;; esac
+	find ${dirs:-"$top"} -name '*.c' ! -path '*/test*' ! -path '*/debian/*' ! -path '*/CMakeFiles/*' | sort |
+		spread | awk -v pkg="$pkg" -v top="$top" -v obj="$out/obj/" -v flags="$flags $inc" -v levels="$levels" '{
+			name = pkg substr($0, length(top) + 1)
 			gsub("/", "_", name)
-			n = split("-O1 -O2 -Os", level, " ")
+			n = split(levels, level, " ")
 			for (i = 1; i <= n; i++)
-				print $0, level[i], obj name level[i], here, flags
+				print $0, level[i], obj name level[i], top, flags
 		}'
+}
+
+# What a build would make first, once; only its headers matter, so a failure is no error.
+prepare() { # package, top directory, command
+	[ -f "$out/src/$1/.ready" ] && return
+	[ -z "$3" ] || (cd "$2" && sh -c "$3") >"$out/src/$1/prepare.log" 2>&1 </dev/null
+	touch "$out/src/$1/.ready"
 }
 
 : >"$out/jobs"
 jobs_for own "$here/corpus" >>"$out/jobs"
 grep -v '^#' "$here/corpus.txt" | while read -r pkg flags; do
 	fetch "$pkg"
-	[ -f "$out/src/$pkg/.done" ] && jobs_for "$pkg" "$out/src/$pkg" $flags >>"$out/jobs"
+	[ -f "$out/src/$pkg/.done" ] || continue
+	case $flags in
+	*!*) command=${flags#*!} flags=${flags%%!*} ;;
+	*) command='' ;;
+	esac
+	top=$(find "$out/src/$pkg" -mindepth 1 -maxdepth 1 -type d ! -name dl | sort | head -n 1)
+	prepare "$pkg" "$top" "$command"
+	jobs_for "$pkg" "$top" $flags >>"$out/jobs"
 done
 # What is done already costs no process.
 ls "$out/obj" | sed -n 's/\.\(ok\|no\)$//p' >"$out/done"
-awk -v obj="$out/obj/" 'NR == FNR { done[obj $0] = 1; next } !($3 in done)' "$out/done" "$out/jobs" >"$out/todo"
+awk -v obj="$out/obj/" 'FILENAME == ARGV[1] { done[obj $0] = 1; next } !($3 in done)' "$out/done" "$out/jobs" >"$out/todo"
 echo "corpus: $(wc -l <"$out/todo") of $(wc -l <"$out/jobs") files and levels to compile" >&2
-xargs -r -P "$jobs" -L 1 sh "$out/one.sh" <"$out/todo"
+# A blank at the end of a line would join it to the next.
+sed "s/ *$//" "$out/todo" | xargs -r -P "$jobs" -L 1 sh "$out/one.sh"
 # The list is sorted by name: the same corpus gives the same rules.
 ls "$out/obj" | sed -n 's/\.ok$//p' >"$out/done"
-awk -v obj="$out/obj/" 'NR == FNR { ok[obj $0] = 1; next } $3 in ok {
+awk -v obj="$out/obj/" 'FILENAME == ARGV[1] { ok[obj $0] = 1; next } $3 in ok {
 	pkg = substr($3, length(obj) + 1)
 	sub("_.*", "", pkg)
 	print pkg, $3 ".a64", $3 ".x86"

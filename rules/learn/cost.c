@@ -109,7 +109,7 @@ static void draw_registers(const struct rule *r, u32 pin, u32 spill, s64 *param,
 
 	for (int i = 0; i < r->nparams; i++) {
 		bool pinned = pin >> i & 1 || (!(spill >> i & 1) && conc_random(seed) % 8 < 5);
-		unsigned n;
+		unsigned n, tries = 0;
 
 		/* Most branches stay in their page. */
 		if (r->param[i].kind == P_LABEL && r->guest[r->param[i].insn].op != A64_ADRP)
@@ -121,7 +121,8 @@ static void draw_registers(const struct rule *r, u32 pin, u32 spill, s64 *param,
 			continue;
 		do
 			n = (unsigned)(conc_random(seed) % 29);
-		while (used >> n & 1 || (regmap_host[n] >= 0) != pinned);
+		while (used >> n & 1 || /* there may be more parameters than registers of a kind */
+		       (tries++ < 200 && (regmap_host[n] >= 0) != pinned));
 		used |= 1u << n;
 		param[i] = n;
 	}

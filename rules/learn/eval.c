@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules-eval [--uses] [--base] PROFILE...
+ * rules-eval [--uses | --marginal] PROFILE...
  *
  * What the compiled-in rules would do with what a guest executed (armature run --profile): every
  * block is translated again with base rules alone and with learned ones, weighted by how often it
  * ran. Prints executed instructions by who translated them, and host instructions in line for one
  * of the guest's. --uses prints "COUNT SAVED NAME" for every learned rule instead: executions, and
- * host instructions saved by them against the base rules.
+ * host instructions that the blocks it is used in save against the base rules, shared by their
+ * learned rules; --marginal what is lost when that rule alone is left out.
  */
 #include <Zydis/Zydis.h>
 #include <inttypes.h>
@@ -33,7 +34,9 @@ struct sum {
 
 static struct dbt_vm *vm;
 static struct dbt_vcpu *cpu;
-static u64 *uses, *saved;
+static u64 *uses;
+static s64 *shared, *saved;
+static bool list, marginal;
 static u64 failed;
 
 static bool parse_line(char *s, struct line *l)
@@ -129,19 +132,37 @@ static void add(struct sum *s, const struct tr *tr, u64 count, unsigned host)
 	}
 }
 
-static void add_uses(const struct tr *tr, u64 count, unsigned base, unsigned host)
+/*
+ * What learned rules save in the block: against base rules alone, in equal shares; and each by
+ * itself, the block without it against the block with it.
+ */
+static void add_uses(const struct line *l, struct tr *tr, unsigned base, unsigned host)
 {
-	unsigned n = 0;
+	unsigned ids[64], n = 0;
 
-	for (unsigned i = 0; i < tr->n; i++)
-		n += tr->rule[i] && rules_info[tr->rule[i] - 1].learned;
-	for (unsigned i = 0; i < tr->n && n; i++)
-		if (tr->rule[i] && rules_info[tr->rule[i] - 1].learned) {
-			uses[tr->rule[i] - 1] += count;
-			/* What a block gains is divided among its learned rules. */
-			if (base > host)
-				saved[tr->rule[i] - 1] += count * (base - host) / n;
-		}
+	for (unsigned i = 0; i < tr->n; i += tr->span[i] ? tr->span[i] : 1) {
+		unsigned id = tr->rule[i], k = 0;
+
+		if (!id || !rules_info[id - 1].learned)
+			continue;
+		uses[id - 1] += l->count;
+		while (k < n && ids[k] != id)
+			k++;
+		if (k == n)
+			ids[n++] = id;
+	}
+	for (unsigned k = 0; k < n; k++) {
+		unsigned without;
+
+		shared[ids[k] - 1] += (s64)l->count * ((s64)base - (s64)host) / (s64)n;
+		if (!marginal)
+			continue;
+		vm->rule_skip = (u16)ids[k];
+		without = translate(l, DBT_RULES_LEARNED, tr);
+		if (without)
+			saved[ids[k] - 1] += (s64)l->count * ((s64)without - (s64)host);
+	}
+	vm->rule_skip = 0;
 }
 
 static void eval_file(FILE *f, struct sum *base, struct sum *learned)
@@ -163,7 +184,8 @@ static void eval_file(FILE *f, struct sum *base, struct sum *learned)
 		add(base, &tr, l.count, nb);
 		nl = translate(&l, DBT_RULES_LEARNED, &tr);
 		add(learned, &tr, l.count, nl);
-		add_uses(&tr, l.count, nb, nl);
+		if (list)
+			add_uses(&l, &tr, nb, nl);
 	}
 }
 
@@ -189,7 +211,8 @@ static bool start(void)
 
 	uses = calloc(rules_count, sizeof(*uses));
 	saved = calloc(rules_count, sizeof(*saved));
-	return ram && uses && saved && !dbt_vm_create(&cfg, &vm, &err) &&
+	shared = calloc(rules_count, sizeof(*shared));
+	return ram && uses && saved && shared && !dbt_vm_create(&cfg, &vm, &err) &&
 	       !dbt_vm_set_memory(vm, GPA(RAM_BASE), RAM_SIZE, ram) &&
 	       !dbt_vcpu_create(vm, 0, &cpu);
 }
@@ -197,7 +220,6 @@ static bool start(void)
 int main(int argc, char **argv)
 {
 	struct sum base = {0}, learned = {0};
-	bool list = false;
 
 	if (!start()) {
 		fprintf(stderr, "rules-eval: no translator here\n");
@@ -208,6 +230,10 @@ int main(int argc, char **argv)
 
 		if (!strcmp(argv[i], "--uses")) {
 			list = true;
+			continue;
+		}
+		if (!strcmp(argv[i], "--marginal")) {
+			list = marginal = true;
 			continue;
 		}
 		f = fopen(argv[i], "r");
@@ -221,8 +247,8 @@ int main(int argc, char **argv)
 	if (list) {
 		for (unsigned i = 0; i < rules_count; i++)
 			if (rules_info[i].learned)
-				printf("%" PRIu64 " %" PRIu64 " %s\n", uses[i], saved[i],
-				       rules_info[i].name);
+				printf("%" PRIu64 " %" PRId64 " %s\n", uses[i],
+				       marginal ? saved[i] : shared[i], rules_info[i].name);
 		return 0;
 	}
 	print_sum("base", &base);

@@ -307,6 +307,19 @@ static bool host_sets_flags(const struct hostseq *h)
 	return false;
 }
 
+static bool write_pair(const struct pairtext *t, const struct choice *c, struct learned *out)
+{
+	struct ruleset *rs;
+
+	if (!text_write(t, c, "x", out->pair, sizeof(out->pair)))
+		return false;
+	rs = parse_with_classes(out->pair);
+	if (rs)
+		strcpy(out->pair_hash, rs->rules[0]->hash);
+	ruleset_free(rs);
+	return rs != NULL;
+}
+
 bool generalise(struct pairtext *t, struct learned *out)
 {
 	struct choice c;
@@ -332,6 +345,8 @@ bool generalise(struct pairtext *t, struct learned *out)
 		if (!base_choice(t, &c))
 			return false;
 	}
+	if (!write_pair(t, &c, out))
+		return false;
 	generalise_imms(t, &c);
 	generalise_rest(t, &c);
 	if (!text_write(t, &c, "x", out->text, sizeof(out->text)))

@@ -37,6 +37,7 @@ void object_free(struct object *o);
 /* ---- x86.c ---- */
 #define MAX_HOST_HIR 24
 /* HIR of an x86 sequence: H_X 0..15 are the x86 registers in encoding order. */
+struct conc_state;
 struct hostseq {
 	int n;
 	struct hir op[MAX_HOST_HIR];
@@ -58,7 +59,10 @@ struct guestseq {
 	u32 live_in, written; /* registers, bit 31 = SP */
 	bool writes_flags, reads_flags;
 	int naccess;
+	struct conc_state
+		*after; /* of the test states, made when asked for; owner: guest_release */
 };
+void guest_release(struct guestseq *g);
 int guest_prepare(const u32 *words, int n, struct guestseq *g, const char **why);
 /* Expands instructions by the base rules; -1 when one has none. */
 int guest_expand(const struct a64_insn *in, int n, struct hir *out, int cap);
@@ -72,7 +76,9 @@ struct mapping {
 	u32 missing; /* guest registers written whose value the host does not have */
 	bool flags;  /* NZCV agree */
 };
-bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapping *m);
+/* Inputs of the host side: registers read before they are written. */
+int host_inputs(const struct hostseq *h);
+bool find_mapping(struct guestseq *g, const struct hostseq *h, struct mapping *m);
 
 /* ---- text.c: rule text of a pair ---- */
 #define MAX_IMMS 12
@@ -124,10 +130,10 @@ bool rule_worth(const struct rule *r, int draws, u32 pin, u32 spill, int *base, 
 /* ---- general.c ---- */
 struct learned {
 	char text[2048];
-	char from[160];
-	u64 count;
 	int nguest, cost, base_cost;
 	char hash[65];
+	char pair[2048]; /* before generalisation: numbers, width, type as they were seen */
+	char pair_hash[65];
 };
 /*
  * Tests and generalises; false when nothing holds. Fills text and cost, the proof comes later; text

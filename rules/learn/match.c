@@ -3,12 +3,13 @@
  * Which host register holds which guest register: tried out on random numbers, all assignments of
  * the registers read first, most of which fail in the first round.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "rules/learn/learn.h"
 #include "rules/prove/concrete.h"
 
-#define ROUNDS	   6
+#define STATES	   24
 #define MAX_INPUTS 4
 
 struct io {
@@ -36,14 +37,69 @@ static void host_io(const struct hostseq *h, struct io *io)
 	}
 }
 
+int host_inputs(const struct hostseq *h)
+{
+	struct io io;
+
+	host_io(h, &io);
+	return io.n;
+}
+
 static bool same_accesses(const struct conc_state *a, const struct conc_state *b)
 {
 	if (a->naccess != b->naccess)
 		return false;
 	for (int i = 0; i < a->naccess; i++)
-		if (memcmp(&a->access[i], &b->access[i], sizeof(a->access[i])))
+		if (a->access[i].store != b->access[i].store ||
+		    a->access[i].size != b->access[i].size ||
+		    a->access[i].addr != b->access[i].addr ||
+		    a->access[i].data != b->access[i].data)
 			return false;
 	return true;
+}
+
+/* The states both sides start from, the same for all pairs: the guest's results are kept with it.
+ */
+static struct {
+	bool ready;
+	struct conc_state st[STATES];
+	u64 other[STATES][16]; /* host registers that hold nothing of the guest's */
+} start;
+
+static void make_start(void)
+{
+	u64 seed = 99;
+
+	for (int i = 0; i < STATES; i++) {
+		conc_state_random(&start.st[i], &seed);
+		for (int k = 0; k < 16; k++)
+			start.other[i][k] = conc_random(&seed);
+	}
+	start.ready = true;
+}
+
+static bool run_guest(struct guestseq *g)
+{
+	if (!start.ready)
+		make_start();
+	if (g->after)
+		return true;
+	g->after = malloc(STATES * sizeof(*g->after));
+	for (int i = 0; g->after && i < STATES; i++) {
+		g->after[i] = start.st[i];
+		for (int k = 0; k < g->nhir; k++)
+			if (conc_exec(&g->after[i], &g->hir[k])) {
+				guest_release(g);
+				return false;
+			}
+	}
+	return g->after != NULL;
+}
+
+void guest_release(struct guestseq *g)
+{
+	free(g->after);
+	g->after = NULL;
 }
 
 struct trial {
@@ -55,17 +111,13 @@ struct trial {
 	int taken_same, taken_diff;
 };
 
-static bool one_round(struct trial *t, const struct mapping *m, u64 *seed)
+static bool one_round(struct trial *t, const struct mapping *m, int round)
 {
-	struct conc_state a, b;
+	const struct conc_state *a = &t->g->after[round];
+	struct conc_state b = start.st[round];
 
-	conc_state_random(&a, seed);
-	b = a;
 	for (int i = 0; i < 16; i++)
-		b.x[i] = m->in[i] >= 0 ? a.x[m->in[i]] : conc_random(seed);
-	for (int i = 0; i < t->g->nhir; i++)
-		if (conc_exec(&a, &t->g->hir[i]))
-			return false;
+		b.x[i] = m->in[i] >= 0 ? start.st[round].x[m->in[i]] : start.other[round][i];
 	for (int i = 0; i < t->h->n; i++) {
 		struct hir h = t->h->op[i];
 
@@ -74,7 +126,7 @@ static bool one_round(struct trial *t, const struct mapping *m, u64 *seed)
 		if (conc_exec(&b, &h))
 			return false;
 	}
-	if (!same_accesses(&a, &b))
+	if (!same_accesses(a, &b))
 		return false;
 	for (int r = 0; r < 32; r++) {
 		u32 hold = 0;
@@ -82,11 +134,13 @@ static bool one_round(struct trial *t, const struct mapping *m, u64 *seed)
 		if (!(t->g->written & 1u << r))
 			continue;
 		for (int k = 0; k < 16; k++)
-			hold |= (u32)(b.x[k] == a.x[r]) << k;
+			hold |= (u32)(b.x[k] == a->x[r]) << k;
 		t->cand[r] &= hold;
+		if (!t->cand[r])
+			return false; /* exceptions show all registers: none may be missing */
 	}
-	t->flags &= a.n == b.n && a.z == b.z && a.c == b.c && a.v == b.v;
-	if (!a.exit == !b.exit)
+	t->flags &= a->n == b.n && a->z == b.z && a->c == b.c && a->v == b.v;
+	if (!a->exit == !b.exit)
 		t->taken_same++;
 	else
 		t->taken_diff++;
@@ -95,32 +149,25 @@ static bool one_round(struct trial *t, const struct mapping *m, u64 *seed)
 
 static bool try_inputs(struct trial *t, struct mapping *m, const struct io *io)
 {
-	u64 seed = 99;
-
 	for (int r = 0; r < 32; r++)
 		t->cand[r] = 0xffff;
 	t->flags = true;
 	t->taken_same = t->taken_diff = 0;
-	for (int i = 0; i < ROUNDS * 4; i++)
-		if (!one_round(t, m, &seed))
+	for (int i = 0; i < STATES; i++)
+		if (!one_round(t, m, i))
 			return false;
 	m->flags = t->flags;
 	m->missing = 0;
 	for (int r = 0; r < 32; r++) {
-		u32 c;
+		u32 c = t->cand[r] & io->written;
 
 		m->out[r] = -1;
-		if (!(t->g->written & 1u << r))
-			continue;
 		/* A register the host wrote, else one it left alone (a copy). */
-		c = t->cand[r] & io->written ? t->cand[r] & io->written : t->cand[r];
-		if (c)
-			m->out[r] = (s8)__builtin_ctz(c);
-		else
-			m->missing |= 1u << r;
+		if (t->g->written & 1u << r)
+			m->out[r] = (s8)__builtin_ctz(c ? c : t->cand[r]);
 	}
 	/* Something must have been computed. */
-	return t->g->naccess || m->missing != t->g->written || t->taken_diff + t->taken_same > 0;
+	return t->g->naccess || t->g->written || t->taken_diff + t->taken_same > 0;
 }
 
 static bool permute(struct trial *t, struct mapping *m, const struct io *io, const u8 *guest,
@@ -144,7 +191,7 @@ static bool ends_in_branch(const struct hir *h, int n)
 	return n && hop_is_control(h[n - 1].op);
 }
 
-bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapping *m)
+bool find_mapping(struct guestseq *g, const struct hostseq *h, struct mapping *m)
 {
 	struct trial t = {.g = g, .h = h, .producer = -1};
 	struct io io;
@@ -162,6 +209,8 @@ bool find_mapping(const struct guestseq *g, const struct hostseq *h, struct mapp
 			guest[ng++] = (u8)r;
 	if (io.n != ng || ng > MAX_INPUTS ||
 	    ends_in_branch(g->hir, g->nhir) != ends_in_branch(h->op, h->n))
+		return false;
+	if (!run_guest(g))
 		return false;
 	if (!permute(&t, m, &io, guest, ng, 0, 0))
 		return false;

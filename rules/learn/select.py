@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Chooses from the learner's candidates those worth a proof and a place in the tables.
 
-    select.py CANDIDATES [--uses FILE] [--max N] [--often N] --out FILE
+    select.py CANDIDATES --uses FILE [--max N] [--least SHARE] --out FILE
 
---uses is `rules-eval --uses` of training profiles: "EXECUTIONS SAVED NAME". First come rules that save host
-instructions there, by how many; then those that the corpus has --often times or more.
+--uses is `rules-eval --uses` or `--marginal` of training profiles: "EXECUTIONS SAVED NAME". Rules that save at least
+--least host instructions of a million that the training profile saves in all are kept, the best first.
+Without --uses the most frequent of the corpus are.
 """
 import argparse
 import re
@@ -27,8 +28,8 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("candidates")
     ap.add_argument("--uses")
-    ap.add_argument("--max", type=int, default=300)
-    ap.add_argument("--often", type=int, default=12)
+    ap.add_argument("--max", type=int, default=600)
+    ap.add_argument("--least", type=float, default=20)
     ap.add_argument("--out", required=True)
     a = ap.parse_args()
     head, rules = read_rules(a.candidates)
@@ -37,18 +38,17 @@ def main():
         with open(a.uses) as f:
             for line in f:
                 n, s, name = line.split()
-                saved[name] = (int(s), int(n))
-    dynamic = [r for r in rules if saved.get(r[0], (0, 0))[0] > 0]
-    dynamic.sort(key=lambda r: (-saved[r[0]][0], r[0]))
-    chosen = {r[0] for r in dynamic}
-    often = [r for r in rules if r[0] not in chosen and r[1] >= a.often]
-    often.sort(key=lambda r: (-r[1], r[0]))
-    picked = (dynamic + often)[: a.max]
+                saved[name] = int(s)
+        least = a.least * 1e-6 * sum(s for s in saved.values() if s > 0)
+        picked = [r for r in rules if saved.get(r[0], 0) > least]
+        picked.sort(key=lambda r: (-saved[r[0]], r[0]))
+    else:
+        picked = sorted(rules, key=lambda r: (-r[1], r[0]))
+    picked = picked[: a.max]
     with open(a.out, "w") as f:
         f.write(head)
         f.write("\n".join(r[2] for r in picked))
-    print(f"{len(rules)} candidates: {len(dynamic)} save instructions in the training profile, {len(often)} more are "
-          f"frequent in the corpus; {len(picked)} chosen")
+    print(f"{len(rules)} candidates, {len(picked)} chosen")
 
 
 main()

@@ -5,6 +5,8 @@
 #include "rules/learn/learn.h"
 #include "rules/prove/concrete.h"
 
+#define POOL 1024
+
 struct test {
 	const struct rule *r;
 	unsigned rounds;
@@ -56,12 +58,27 @@ static void meet_immediates(const struct rule *r, const s64 *param, struct conc_
 		return;
 	for (int i = 0; i < r->nparams; i++)
 		if (r->param[i].kind == P_IMM && conc_random(seed) % 2) {
-			u64 v = (u64)param[i] + conc_random(seed) % 3 - 1;
+			u64 v = (u64)param[i] + conc_random(seed) % 3 - 1,
+			    how = conc_random(seed) % 4;
 
+			v = how == 1 ? -v : how == 2 ? (u32)-v : v;
 			for (int k = 0; k < r->nparams; k++)
 				if (r->param[k].kind == P_REG && conc_random(seed) % 2)
 					st->x[param[k] & 31] = v;
 		}
+}
+
+/* One of many states made once: making them is dearer than all else here. */
+static const struct conc_state *random_state(u64 *seed)
+{
+	static struct conc_state pool[POOL];
+	static bool ready;
+	u64 s = 17;
+
+	for (int i = 0; i < POOL && !ready; i++)
+		conc_state_random(&pool[i], &s);
+	ready = true;
+	return &pool[conc_random(seed) % POOL];
 }
 
 static bool one(struct test *t, const struct instance *in)
@@ -83,7 +100,7 @@ static bool one(struct test *t, const struct instance *in)
 	conc_expand(t->r, in, param, &hb);
 	if (!well_formed(&hb))
 		return false;
-	conc_state_random(&a, &t->seed);
+	a = *random_state(&t->seed);
 	meet_immediates(t->r, param, &a, &t->seed);
 	b = a;
 	for (int i = 0; i < n; i++)

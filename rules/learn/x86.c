@@ -187,13 +187,13 @@ static int cond(struct xctx *c, unsigned xcc)
 		return -1;
 	op = c->o->op[c->flags].op;
 	c->o->op[c->flags].setf = 1;
-	if (op == HIR_SUB)
+	if (op == HIR_SUB || op == HIR_SBC)
 		return sub[xcc];
-	if (op == HIR_ADD && (xcc == XCC_B || xcc == XCC_AE))
+	if ((op == HIR_ADD || op == HIR_ADC) && (xcc == XCC_B || xcc == XCC_AE))
 		return xcc == XCC_B ? A64_CS : A64_CC;
 	if (xcc == XCC_B || xcc == XCC_AE || xcc == XCC_BE || xcc == XCC_A)
 		return -1;
-	return op == HIR_AND || op == HIR_ADD ? sub[xcc] : -1;
+	return op == HIR_AND || op == HIR_ADD || op == HIR_ADC ? sub[xcc] : -1;
 }
 
 static int branch(struct xctx *c, unsigned xcc, u64 target)
@@ -431,6 +431,59 @@ static int inc_dec(struct xctx *c, enum hir_op op)
 	return alu(c, op, &c->p[0], &one, true);
 }
 
+/* adc r, 0 and sbb r, -1 count a condition; others continue an addition or subtraction. */
+static int carry(struct xctx *c, bool sub)
+{
+	struct hir_opnd d, s;
+	int cc = cond(c, XCC_B), made = c->flags >= 0 ? c->o->op[c->flags].op : -1;
+
+	if (cc < 0 || dest(c, &d))
+		return -1;
+	if (sub && c->p[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	    c->p[1].reg.value == c->p[0].reg.value) {
+		emit(c, HIR_CSETM, c->w, d, hnone(), hnone())->cc = (u8)cc;
+		c->flags = -1;
+		return 0;
+	}
+	if (source(c, &c->p[1], &s))
+		return -1;
+	if (s.kind == H_IMM && s.imm == (sub ? -1 : 0)) {
+		emit(c, HIR_CINC, c->w, d, d, hnone())->cc = (u8)(sub ? cc ^ 1 : cc);
+		c->flags = -1;
+		return 0;
+	}
+	if (made != (sub ? HIR_SUB : HIR_ADD) && made != (sub ? HIR_SBC : HIR_ADC))
+		return -1;
+	emit(c, sub ? HIR_SBC : HIR_ADC, c->w, d, d, s);
+	flags_by_last(c);
+	return 0;
+}
+
+/* rdx:rax = rax * s */
+static int wide_multiply(struct xctx *c, enum hir_op high)
+{
+	struct hir_opnd s, t = tmp(c);
+
+	if (c->w != 8 || source(c, &c->p[0], &s))
+		return -1;
+	emit(c, high, 8, t, reg(0), s);
+	emit(c, HIR_MUL, 8, reg(0), reg(0), s);
+	emit(c, HIR_MOV, 8, reg(2), t, hnone());
+	c->flags = -1;
+	return 0;
+}
+
+static int bit_count(struct xctx *c, enum hir_op op)
+{
+	struct hir_opnd d, s;
+
+	if (dest(c, &d) || source(c, &c->p[1], &s))
+		return -1;
+	emit(c, op, c->w, d, s, hnone());
+	c->flags = -1;
+	return 0;
+}
+
 static int by_category(struct xctx *c)
 {
 	switch (c->i->meta.category) {
@@ -480,14 +533,14 @@ static int translate(struct xctx *c)
 	case ZYDIS_MNEMONIC_SHRD: return double_shift(c, false);
 	case ZYDIS_MNEMONIC_SHLD: return double_shift(c, true);
 	case ZYDIS_MNEMONIC_IMUL: return multiply(c);
-	case ZYDIS_MNEMONIC_LZCNT: {
-		struct hir_opnd d, s;
-
-		if (dest(c, &d) || source(c, &p[1], &s))
-			return -1;
-		emit(c, HIR_CLZ, c->w, d, s, hnone());
-		return 0;
-	}
+	case ZYDIS_MNEMONIC_MUL: return wide_multiply(c, HIR_UMULH);
+	case ZYDIS_MNEMONIC_LZCNT: return bit_count(c, HIR_CLZ);
+	case ZYDIS_MNEMONIC_BSF:
+	case ZYDIS_MNEMONIC_TZCNT: return bit_count(c, HIR_CTZ);
+	case ZYDIS_MNEMONIC_ADC: return carry(c, false);
+	case ZYDIS_MNEMONIC_SBB: return carry(c, true);
+	case ZYDIS_MNEMONIC_CDQ: emit(c, HIR_SAR, 4, reg(2), reg(0), himm(31)); return 0;
+	case ZYDIS_MNEMONIC_CQO: emit(c, HIR_SAR, 8, reg(2), reg(0), himm(63)); return 0;
 	case ZYDIS_MNEMONIC_CDQE: emit(c, HIR_SX32, 8, reg(0), reg(0), hnone()); return 0;
 	case ZYDIS_MNEMONIC_JMP:
 		if (p[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)

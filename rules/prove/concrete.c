@@ -252,9 +252,11 @@ static int exec_other(struct conc_state *st, const struct hir *h, u64 a, u64 b)
 	case HIR_RBIT: put(st, h, rbit(a, bits)); break;
 	case HIR_CLZ: put(st, h, clz(a, bits)); break;
 	case HIR_CLS: put(st, h, cls(a, bits)); break;
+	case HIR_CTZ: put(st, h, clz(rbit(a, bits), bits)); break;
 	case HIR_PCADDR: put(st, h, st->page_va + (u64)h->a.imm); break;
 	case HIR_CSEL: put(st, h, cond(st, h->cc) ? a : b); break;
 	case HIR_CSET: put(st, h, cond(st, h->cc)); break;
+	case HIR_CINC: put(st, h, a + cond(st, h->cc)); break;
 	case HIR_CSETM: put(st, h, cond(st, h->cc) ? ~0ull : 0); break;
 	case HIR_CCMP:
 	case HIR_CCMN: ccmp(st, h); break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules-prove [-j N] [--all] [--only NAME] [--model FILE]... [--keep OUT] --records DIR FILE...
+ * rules-prove [-j N] [--all] [--progress] [--only NAME] [--model FILE]... [--keep OUT] --records
+ * DIR FILE...
  *
  * Proves the rules of each file that have no record yet (or all) and writes DIR/NAME.proofs. Exit
  * status 0 when every rule is proven. With --keep, the file's text without the rules that are not
@@ -17,7 +18,7 @@
 
 static struct {
 	int jobs;
-	bool all;
+	bool all, progress;
 	const char *only, *records, *keep;
 	const char *model[64], *file[512];
 	int nmodel, nfiles;
@@ -32,6 +33,8 @@ static int parse_args(int argc, char **argv)
 			return -1;
 		if (!strcmp(a, "-j") && i + 1 < argc)
 			opt.jobs = atoi(argv[++i]);
+		else if (!strcmp(a, "--progress"))
+			opt.progress = true;
 		else if (!strcmp(a, "--all"))
 			opt.all = true;
 		else if (!strcmp(a, "--only") && i + 1 < argc)
@@ -68,12 +71,14 @@ static void prove_one(const struct rule *r, const char *file, FILE *out)
 	fflush(stdout);
 }
 
+#define BATCH 400 /* rules between two writings of the records */
+
 /* Worker n of opt.jobs: every jobs-th rule that needs a proof; results to a temporary file. */
-static void worker(const struct ruleset *rs, const struct records *old, int n, FILE *out)
+static void worker(const struct ruleset *rs, const struct records *old, int from, int n, FILE *out)
 {
 	int k = 0;
 
-	for (int i = 0; i < rs->nrules; i++) {
+	for (int i = from; i < rs->nrules && i < from + BATCH; i++) {
 		const struct rule *r = rs->rules[i];
 
 		if (opt.only && strcmp(opt.only, r->name))
@@ -86,7 +91,8 @@ static void worker(const struct ruleset *rs, const struct records *old, int n, F
 	fflush(out);
 }
 
-static void run_workers(const struct ruleset *rs, const struct records *old, struct records *new)
+static void run_workers(const struct ruleset *rs, const struct records *old, struct records *new,
+			int from)
 {
 	FILE *tmp[64];
 
@@ -94,7 +100,7 @@ static void run_workers(const struct ruleset *rs, const struct records *old, str
 	for (int n = 0; n < opt.jobs; n++) {
 		tmp[n] = tmpfile();
 		if (tmp[n] && fork() == 0) {
-			worker(rs, old, n, tmp[n]);
+			worker(rs, old, from, n, tmp[n]);
 			fflush(stdout);
 			_exit(0);
 		}
@@ -163,7 +169,15 @@ static int prove_file(const char *file, const char *model, int *nrules, double *
 	}
 	record_path(file, path, sizeof(path));
 	records_read(&old, path, model);
-	run_workers(rs, &old, &new);
+	/* What is proven when this is broken off need not be proven again. */
+	for (int i = 0; i < rs->nrules; i += BATCH) {
+		run_workers(rs, &old, &new, i);
+		if (rs->nrules <= BATCH)
+			continue;
+		records_write(path, model, rs, &old, &new);
+		if (opt.progress)
+			fprintf(stderr, "prove: %d of %d\n", i + BATCH, rs->nrules);
+	}
 	for (int i = 0; i < rs->nrules; i++) {
 		if (!proved(&old, &new, rs->rules[i])) {
 			bad++;
@@ -192,7 +206,8 @@ int main(int argc, char **argv)
 	int bad = 0, n = 0;
 
 	if (parse_args(argc, argv)) {
-		fprintf(stderr, "usage: rules-prove [-j N] [--all] [--only NAME] [--timeout S] "
+		fprintf(stderr, "usage: rules-prove [-j N] [--all] [--progress] [--only NAME] "
+				"[--timeout S] "
 				"[--model F]... --records DIR FILE...\n");
 		return 2;
 	}

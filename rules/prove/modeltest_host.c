@@ -113,14 +113,14 @@ static int enter(const struct hir_buf *b)
 		code_flush_all(m.vm);
 	memset(&tr, 0, offsetof(struct tr, insn));
 	tr.vm = m.vm;
-	tr.mode = TR_MODE_EL1;
+	tr.mode = TR_MODE_EL1 | TR_MODE_ALIGN; /* the MMU is off */
 	tr.n = 1;
 	tr.span[0] = 1;
 	tr.nzcv_live[0] = tr.live_taken = tr.live_next = true;
 	a64_decode(0xd503201f, &tr.insn[0]); /* stands for a nop */
 	memcpy(&tr.hir, b, offsetof(struct hir_buf, op) + b->n * sizeof(b->op[0]));
 	tr.ended = hop_is_control(b->op[b->n - 1].op);
-	page = code_page_get(m.vm, CODE, TR_MODE_EL1);
+	page = code_page_get(m.vm, CODE, tr.mode);
 	pthread_mutex_lock(&m.vm->lock);
 	if (!page || code_begin(m.cpu, &sp)) {
 		pthread_mutex_unlock(&m.vm->lock);

@@ -40,7 +40,7 @@ static const int groups[][10] = {
 	{HIR_UDIV, HIR_SDIV, -1},
 	{HIR_NEG, HIR_NOT, HIR_MOV, -1},
 	{HIR_BSWAP, HIR_BSWAP16, HIR_RBIT, -1},
-	{HIR_CLZ, HIR_CLS, -1},
+	{HIR_CLZ, HIR_CLS, HIR_CTZ, -1},
 	{HIR_CSET, HIR_CSETM, -1},
 	{HIR_CCMP, HIR_CCMN, -1},
 	{HIR_BZ, HIR_BNZ, -1},

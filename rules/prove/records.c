@@ -18,6 +18,28 @@ static void add(struct records *r, const struct record *rec)
 	r->v[r->n++] = *rec;
 }
 
+static int by_hash(const void *a, const void *b)
+{
+	return strcmp(((const struct record *)a)->hash, ((const struct record *)b)->hash);
+}
+
+/* What is searched is sorted. */
+static void sort(struct records *r)
+{
+	if (r->n)
+		qsort(r->v, (size_t)r->n, sizeof(*r->v), by_hash);
+}
+
+const struct record *records_find(const struct records *r, const char *hash)
+{
+	struct record key;
+
+	if (!r->n)
+		return NULL;
+	memcpy(key.hash, hash, sizeof(key.hash));
+	return bsearch(&key, r->v, (size_t)r->n, sizeof(*r->v), by_hash);
+}
+
 void records_read(struct records *r, const char *path, const char *model)
 {
 	FILE *f = fopen(path, "r");
@@ -34,6 +56,7 @@ void records_read(struct records *r, const char *path, const char *model)
 			add(r, &rec);
 	}
 	fclose(f);
+	sort(r);
 }
 
 void records_read_results(struct records *r, FILE *f)
@@ -47,14 +70,7 @@ void records_read_results(struct records *r, FILE *f)
 			   rec.result, rec.name) == 5)
 			add(r, &rec);
 	}
-}
-
-const struct record *records_find(const struct records *r, const char *hash)
-{
-	for (int i = 0; i < r->n; i++)
-		if (!strcmp(r->v[i].hash, hash))
-			return &r->v[i];
-	return NULL;
+	sort(r);
 }
 
 int records_write(const char *path, const char *model, const struct ruleset *rs,

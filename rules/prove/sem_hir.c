@@ -250,6 +250,10 @@ static int exec_mem_flags(struct hctx *c)
 		result(c, bv_ite(s, st_cond(c->st, h->cc), src(c, &h->a), src(c, &h->b)));
 		break;
 	case HIR_CSET: result(c, bv_ite(s, st_cond(c->st, h->cc), one, zero)); break;
+	case HIR_CINC:
+		v = src(c, &h->a);
+		result(c, bv_ite(s, st_cond(c->st, h->cc), Z3_mk_bvadd(s->z, v, one), v));
+		break;
 	case HIR_CSETM:
 		result(c, bv_ite(s, st_cond(c->st, h->cc), bv_num(s, ~0ull, c->w), zero));
 		break;
@@ -281,6 +285,7 @@ static int exec_unary(struct hctx *c)
 	case HIR_RBIT: result(c, bv_bitrev(s, src(c, &h->a))); break;
 	case HIR_CLZ: result(c, bv_clz(s, src(c, &h->a))); break;
 	case HIR_CLS: cls(c); break;
+	case HIR_CTZ: result(c, bv_clz(s, bv_bitrev(s, src(c, &h->a)))); break;
 	default: return exec_mem_flags(c);
 	}
 	return 0;

@@ -105,3 +105,69 @@ uint32_t rotl(uint32_t v, unsigned n)
 {
 	return v << (n & 31) | v >> (-n & 31);
 }
+
+/* What the compilers have instructions for. */
+unsigned trailing(uint32_t v)
+{
+	return v ? (unsigned)__builtin_ctz(v) : 32;
+}
+
+unsigned trailing64(uint64_t v)
+{
+	return (unsigned)__builtin_ctzll(v);
+}
+
+uint64_t gcd(uint64_t a, uint64_t b)
+{
+	int k = __builtin_ctzll(a | b);
+
+	for (a >>= __builtin_ctzll(a); b; b -= a) {
+		b >>= __builtin_ctzll(b);
+		if (a > b) {
+			uint64_t t = a;
+
+			a = b;
+			b = t;
+		}
+	}
+	return a << k;
+}
+
+unsigned bits_list(uint64_t set, uint8_t *out)
+{
+	unsigned n = 0;
+
+	for (; set; set &= set - 1)
+		out[n++] = (uint8_t)__builtin_ctzll(set);
+	return n;
+}
+
+/* One limb times another, as mpn libraries write it. */
+uint64_t umul_high(uint64_t u, uint64_t v, uint64_t *low)
+{
+	uint64_t ul = (uint32_t)u, uh = u >> 32, vl = (uint32_t)v, vh = v >> 32;
+	uint64_t x0 = ul * vl, x1 = ul * vh, x2 = uh * vl, x3 = uh * vh;
+
+	x1 += x0 >> 32;
+	x1 += x2;
+	if (x1 < x2)
+		x3 += 1ull << 32;
+	*low = (x1 << 32) + (uint32_t)x0;
+	return x3 + (x1 >> 32);
+}
+
+uint64_t mul_add_limbs(uint64_t *res, const uint64_t *s, long n, uint64_t limb)
+{
+	uint64_t carry = 0, low;
+
+	for (long j = -n; j; j++) {
+		uint64_t high = umul_high(s[n + j], limb, &low);
+
+		low += carry;
+		carry = (low < carry) + high;
+		low += res[n + j];
+		carry += low < res[n + j];
+		res[n + j] = low;
+	}
+	return carry;
+}
