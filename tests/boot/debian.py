@@ -114,9 +114,10 @@ def gmp_tests(env):
         check(int(out) > 150, f"{out} programs of gmp's tests ran")
 
 
-# speedtest1 prints a hash of all its queries' results, the same on any machine.
+# speedtest1 prints a hash of all its queries' results, the same on any machine (this one is of qemu-aarch64 7.2).
 SQLITE_TESTS = [("./fuzzcheck fuzzdata*.db", r"0 errors out of (?!0 )\d+ tests"),
-                ("./speedtest1 --size 20 --verify /tmp/speed.db", "@HASH@"),
+                ("./speedtest1 --size 5 --verify /tmp/speed.db",
+                 "Verification Hash: 826556 2ef302098d252181c4cb98b84a8a332a8e98506910393697"),
                 ("cd /tmp && /root/sqlite3/threadtest3; cd /root/sqlite3", r"0 errors out of (?!0 )\d+ tests"),
                 ("./mptester /tmp/mp.db mptest/multiwrite01.test", r"Summary: 0 errors out of (?!0 )\d+ tests")]
 
@@ -148,7 +149,7 @@ def perl_tests(env):
 # programs that programs-build.sh leaves out.
 OPENSSL_TESTS = """test_internal_bn test_internal_chacha test_internal_curve448 test_internal_ec test_internal_modes
 test_internal_poly1305 test_internal_siphash test_internal_sm2 test_internal_sm3 test_internal_sm4 test_internal_asn1
-test_bn test_exp test_ec test_ecdsa test_dh test_dsa test_rsa test_evp test_evp_extra test_evp_kdf test_aesgcm test_cmac
+test_bn test_exp test_ec test_ecdsa test_dh test_dsa test_rsa test_evp test_evp_kdf test_aesgcm test_cmac
 test_hmac test_des test_bf test_ige test_constant_time test_threads test_sslapi test_asn1_time test_gmdiff test_ecstress
 test_bio_enc test_srp test_pkey_meth test_lhash test_sparse_array test_enc test_dgst test_mac""".split()
 

@@ -62,7 +62,10 @@ if [ ! -e "$build/src/.fetched" ]; then
 		for dsc in *.dsc; do
 			quiet dpkg-source --no-check -x "$dsc"
 		done
-		rm -f ./*.dsc ./*.tar.* && touch .fetched
+		version=$(sed -n 's/^Version: //p' openssl_*.dsc)
+		quiet "$here/apt.sh" "$build/apt" arm64 get -qq download "libssl-dev=$version"
+		quiet dpkg-deb -x libssl-dev_*.deb "$build/libssl-dev"
+		rm -f ./*.deb ./*.dsc ./*.tar.* && touch .fetched
 	)
 fi
 say "test suites, cross-compiled"
