@@ -83,7 +83,7 @@ static void alarm_fired(void *opaque)
 
 static u32 reg_read(struct pl031 *r, u32 reg)
 {
-	static const u8 id[8] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
+	static const u8 id[8] = {0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 	switch (reg) {
 	case RTCDR: return rtc_now(r);
@@ -110,7 +110,7 @@ static void reg_write(struct pl031 *r, u32 reg, u32 val)
 		alarm_arm(r);
 		break;
 	case RTCIMSC: r->s.imsc = val & 1; break;
-	case RTCICR: r->s.ris &= ~val; break;
+	case RTCICR: r->s.ris = 0; break; /* whatever is written (DDI 0287) */
 	default: return;
 	}
 	irq_update(r);

@@ -14,16 +14,15 @@ enum psci_error {
 	PSCI_INVALID_PARAMETERS = -2,
 	PSCI_DENIED = -3,
 	PSCI_ALREADY_ON = -4,
-	PSCI_ON_PENDING = -5,
 	PSCI_INTERNAL_FAILURE = -6,
 	PSCI_INVALID_ADDRESS = -9,
 };
 
 /* All on the calling vCPU's thread. */
 struct psci_ops {
-	/* PSCI_SUCCESS, _INVALID_PARAMETERS (no such CPU), _ALREADY_ON or _ON_PENDING. */
+	/* PSCI_SUCCESS, _INVALID_PARAMETERS (no such CPU), or _ALREADY_ON. */
 	s64 (*cpu_on)(void *opaque, u64 mpidr, u64 entry, u64 context);
-	/* 0 on, 1 off, 2 on pending, or PSCI_INVALID_PARAMETERS. */
+	/* 0 on, 1 off, or PSCI_INVALID_PARAMETERS. */
 	s64 (*affinity_info)(void *opaque, u64 mpidr);
 	void (*system_off)(void *opaque);
 	void (*system_reset)(void *opaque);

@@ -117,7 +117,7 @@ static s64 op_cpu_on(void *opaque, u64 mpidr, u64 entry, u64 context)
 		v->power = VCPU_ON_PENDING;
 		pthread_cond_broadcast(&v->cond);
 	} else {
-		ret = v->power == VCPU_ON ? PSCI_ALREADY_ON : PSCI_ON_PENDING;
+		ret = PSCI_ALREADY_ON; /* nothing shows that it is still pending */
 	}
 	pthread_mutex_unlock(&v->lock);
 	return ret;
@@ -131,7 +131,7 @@ static s64 op_affinity_info(void *opaque, u64 mpidr)
 	if (!v)
 		return PSCI_INVALID_PARAMETERS;
 	pthread_mutex_lock(&v->lock);
-	ret = v->power == VCPU_ON ? 0 : v->power == VCPU_OFF ? 1 : 2;
+	ret = v->power == VCPU_OFF;
 	pthread_mutex_unlock(&v->lock);
 	return ret;
 }

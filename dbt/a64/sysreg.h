@@ -75,8 +75,13 @@ bool idreg_knows_feature(const char *feature);
 #define PMU_EV_SW_INCR 0x00
 #define PMU_EV_INST    0x08
 #define PMU_EV_CYCLES  0x11
+#define PMU_EV_CHAIN   0x1e
+#define PMU_EV_STALL_F 0x23 /* Armv8.1 asks for the two: no cycle is known to stall */
+#define PMU_EV_STALL_B 0x24
 #define PMCR_LC	       BIT(6)
-#define PMU_EVENTS     (BIT(PMU_EV_SW_INCR) | BIT(PMU_EV_INST) | BIT(PMU_EV_CYCLES))
+#define PMU_EVENTS0 \
+	(BIT(PMU_EV_SW_INCR) | BIT(PMU_EV_INST) | BIT(PMU_EV_CYCLES) | BIT(PMU_EV_CHAIN))
+#define PMU_EVENTS1    (BIT(PMU_EV_STALL_F - 32) | BIT(PMU_EV_STALL_B - 32))
 #define PMEVTYPER_MASK (3u << 30 | 0xffff)
 
 /* Accessors named by sysreg.def, by file. */

@@ -6,7 +6,7 @@
  *
  * A stopped counter's storage holds its value, a running one's the difference to its source, so
  * that nothing has to be done while it runs. Overflow is looked for at each access, and when
- * dbt_ops.pmu's time has come.
+ * dbt_ops.pmu's time has come; so is what CHAIN counts, the overflows of the counter before it.
  */
 #include "dbt/a64/sysreg.h"
 #include "dbt/vm.h"
@@ -27,23 +27,44 @@ static u64 counter_filter(const struct a64_sysregs *sys, unsigned n)
 	return n == PMU_CYCLE ? sys->pmccfiltr_el0 : sys->pmevtyper[n];
 }
 
+static unsigned counter_event(const struct a64_sysregs *sys, unsigned n)
+{
+	return (unsigned)(sys->pmevtyper[n] & 0xffff);
+}
+
 static bool counts_insns(const struct a64_sysregs *sys, unsigned n)
 {
-	return n != PMU_CYCLE && (sys->pmevtyper[n] & 0xffff) == PMU_EV_INST;
+	return n != PMU_CYCLE && counter_event(sys, n) == PMU_EV_INST;
+}
+
+static bool filtered(const struct dbt_vcpu *cpu, unsigned n)
+{
+	return counter_filter(&cpu->sys, n) & (cpu->ps.el ? FILTER_P : FILTER_U);
 }
 
 static bool counter_enabled(const struct a64_sysregs *sys, unsigned n)
 {
 	if (!(sys->pmcr_el0 & PMCR_E) || !(sys->pmcntenset_el0 & BIT(n)))
 		return false;
-	return n == PMU_CYCLE || counts_insns(sys, n) ||
-	       (sys->pmevtyper[n] & 0xffff) == PMU_EV_CYCLES;
+	return n == PMU_CYCLE || counts_insns(sys, n) || counter_event(sys, n) == PMU_EV_CYCLES;
 }
 
 static bool counter_runs(const struct dbt_vcpu *cpu, unsigned n)
 {
-	return counter_enabled(&cpu->sys, n) &&
-	       !(counter_filter(&cpu->sys, n) & (cpu->ps.el ? FILTER_P : FILTER_U));
+	return counter_enabled(&cpu->sys, n) && !filtered(cpu, n);
+}
+
+/* Counter n, an odd one, counts the overflows of the one before it. With 64-bit overflow none does.
+ */
+static bool chained(const struct a64_sysregs *sys, unsigned n)
+{
+	return n & 1 && n < PMU_N && counter_event(sys, n) == PMU_EV_CHAIN &&
+	       (sys->pmcr_el0 & (PMCR_E | PMCR_LP)) == PMCR_E && sys->pmcntenset_el0 & BIT(n);
+}
+
+static bool counter_chains(const struct dbt_vcpu *cpu, unsigned n)
+{
+	return chained(&cpu->sys, n) && !filtered(cpu, n);
 }
 
 static u64 counter_source(const struct dbt_vcpu *cpu, unsigned n)
@@ -89,7 +110,8 @@ static u64 counter_wait(const struct dbt_vcpu *cpu, unsigned n, u64 value)
 {
 	u64 left = counter_width(&cpu->sys, n) == 64 ? ~value : (u32)~value;
 
-	if (!(cpu->sys.pmintenset_el1 & BIT(n)) || !counter_enabled(&cpu->sys, n))
+	if (!counter_enabled(&cpu->sys, n) ||
+	    !(cpu->sys.pmintenset_el1 & (BIT(n) | (chained(&cpu->sys, n + 1) ? BIT(n + 1) : 0))))
 		return ~0ull;
 	if (counts_insns(&cpu->sys, n))
 		left /= MAX_INSNS_PER_NS;
@@ -105,10 +127,12 @@ static void look_for_overflow(struct dbt_vcpu *cpu)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(counters); i++) {
 		unsigned n = counters[i];
-		u64 now = counter_read(cpu, n);
+		u64 now = counter_read(cpu, n), before = sys->pm_seen[n];
 
-		if (overflowed(sys->pm_seen[n], now, counter_width(sys, n)))
+		if (overflowed(before, now, counter_width(sys, n)))
 			sys->pmovsset_el0 |= BIT(n);
+		if (counter_chains(cpu, n + 1))
+			sys->pmevcntr[n + 1] += (u32)((now >> 32) - (before >> 32));
 		sys->pm_seen[n] = now;
 	}
 }
@@ -247,7 +271,7 @@ int set_pmswinc(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 
 	for (unsigned i = 0; i < PMU_N; i++)
 		if ((val & BIT(i)) && (sys->pmcr_el0 & PMCR_E) && (sys->pmcntenset_el0 & BIT(i)) &&
-		    (sys->pmevtyper[i] & 0xffff) == PMU_EV_SW_INCR)
+		    counter_event(sys, i) == PMU_EV_SW_INCR && !filtered(cpu, i))
 			cpu->sys.pmevcntr[i]++;
 	pmu_update(cpu);
 	return HELPER_NEXT;
@@ -269,9 +293,16 @@ static unsigned event_index(const struct sysreg *r)
 	return r->id & 7; /* PMEVCNTR<n>, PMEVTYPER<n>: n < 8 */
 }
 
+static u64 event_read(struct dbt_vcpu *cpu, unsigned n)
+{
+	if (counter_event(&cpu->sys, n) == PMU_EV_CHAIN)
+		look_for_overflow(cpu);
+	return counter_read(cpu, n);
+}
+
 u64 get_pmevcntr(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
-	return counter_read(cpu, event_index(r));
+	return event_read(cpu, event_index(r));
 }
 
 int set_pmevcntr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
@@ -310,7 +341,7 @@ int set_pmevtyper(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)
 
 u64 get_pmxevcntr(struct dbt_vcpu *cpu, const struct sysreg *r)
 {
-	return cpu->sys.pmselr_el0 < PMU_N ? counter_read(cpu, (unsigned)cpu->sys.pmselr_el0) : 0;
+	return cpu->sys.pmselr_el0 < PMU_N ? event_read(cpu, (unsigned)cpu->sys.pmselr_el0) : 0;
 }
 
 int set_pmxevcntr(struct dbt_vcpu *cpu, const struct sysreg *r, u64 val)

@@ -14,15 +14,54 @@
 
 /* ---- registers ---- */
 
+/* Host register that holds a copy of the guest register o, which is kept in memory; -1 none. */
+static int copy_of(const struct place *p, const struct hir_opnd *o)
+{
+	if (o->kind != H_X || regmap_host[o->reg] >= 0)
+		return -1;
+	for (int r = 0; r < (int)ARRAY_SIZE(p->copy); r++)
+		if (p->copy[r] == o->reg)
+			return r;
+	return -1;
+}
+
+static void copies_drop(struct place *p)
+{
+	memset(p->copy, -1, sizeof(p->copy));
+	p->copy_last = 0;
+}
+
+/* Guest register o is written: no other host register than `reg` holds it. */
+static void copy_note(struct place *p, const struct hir_opnd *o, int reg)
+{
+	if (o->kind != H_X || regmap_host[o->reg] >= 0)
+		return;
+	for (int r = 0; r < (int)ARRAY_SIZE(p->copy); r++)
+		if (p->copy[r] == o->reg)
+			p->copy[r] = -1;
+	if (reg < 0 || reg >= (int)ARRAY_SIZE(p->copy))
+		return;
+	p->copy[reg] = p->no_copies ? -1 : (s8)o->reg;
+	p->copy_last = (u8)reg;
+}
+
+void copy_lose(struct place *p, int reg)
+{
+	if (reg < (int)ARRAY_SIZE(p->copy))
+		p->copy[reg] = -1;
+}
+
 int alloc_scratch(struct place *p)
 {
-	static const s8 order[] = {RAX, RCX, RDX};
+	/* First what holds nothing, then the older copy; rdx is every page check's. */
+	const u8 order[] = {RAX, RCX, p->copy_last ^ 1, p->copy_last, RDX};
 
-	for (unsigned k = 0; k < 3; k++) {
+	for (unsigned k = 0; k < ARRAY_SIZE(order); k++) {
 		int r = order[k];
 
-		if (p->busy & BIT(r) || (r == RDX && p->ac_rdx >= 0))
+		if (p->busy & BIT(r) || (r == RDX && p->ac_rdx >= 0) || (k < 2 && p->copy[k] >= 0))
 			continue;
+		copy_lose(p, r);
 		p->busy |= BIT(r);
 		p->op_busy |= BIT(r);
 		return r;
@@ -50,6 +89,7 @@ void take_reg(struct place *p, int reg)
 {
 	if (reg == RDX)
 		cache_lose_rdx(p);
+	copy_lose(p, reg);
 	if (!(p->busy & BIT(reg))) {
 		p->busy |= BIT(reg);
 		p->op_busy |= BIT(reg);
@@ -90,6 +130,13 @@ struct xop opnd_rm(struct place *p, const struct hir_opnd *o)
 	}
 }
 
+struct xop opnd_src(struct place *p, const struct hir_opnd *o)
+{
+	int r = copy_of(p, o);
+
+	return r >= 0 ? xr(r) : opnd_rm(p, o);
+}
+
 bool imm_fits(const struct hir_opnd *o, unsigned w)
 {
 	return o->kind == H_IMM && (w < 8 || o->imm == (s32)o->imm);
@@ -102,7 +149,7 @@ void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o)
 		x_mov_imm(&p->a, reg, w == 4 ? (u32)o->imm : (u64)o->imm);
 		return;
 	}
-	struct xop s = opnd_rm(p, o);
+	struct xop s = opnd_src(p, o);
 	unsigned cat;
 
 	if (s.reg == reg && w == 8)
@@ -118,8 +165,17 @@ int src_reg(struct place *p, const struct hir_opnd *o, unsigned w)
 
 	if (o->kind != H_IMM && !opnd_is_mem(p, o))
 		return opnd_rm(p, o).reg;
+	r = copy_of(p, o);
+	if (r >= 0) {
+		if (!(p->busy & BIT(r)))
+			p->op_busy |= BIT(r);
+		p->busy |= BIT(r);
+		return r;
+	}
 	r = alloc_scratch(p);
 	load_to(p, w, r, o);
+	if (w == 8)
+		copy_note(p, o, r);
 	return r;
 }
 
@@ -152,6 +208,23 @@ void dst_done(struct place *p, const struct hir_opnd *d, int reg)
 
 		x_mov_mr(&p->a, w, opnd_rm(p, d), reg);
 		cat_end(p, cat);
+		copy_note(p, d, reg);
+		p->copied = true;
+	}
+}
+
+/* Result computed in r, then to d. */
+void dst_put(struct place *p, const struct hir *h, int r)
+{
+	if (h->d.kind == H_NONE)
+		return;
+	if (opnd_is_mem(p, &h->d)) {
+		dst_done(p, &h->d, r);
+	} else {
+		int d = dst_reg(p, &h->d, NULL);
+
+		if (d != r)
+			x_mov_rr(&p->a, 8, d, r);
 	}
 }
 
@@ -159,231 +232,6 @@ bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y)
 {
 	return x->kind == y->kind && x->kind != H_NONE &&
 	       (x->kind == H_IMM || x->kind == H_STATE ? x->imm == y->imm : x->reg == y->reg);
-}
-
-/* ---- flags ---- */
-
-#define NZCV_LO xm(RBP, CPU_OFF(host_nzcv))	/* V in bit 0 */
-#define NZCV_HI xm(RBP, CPU_OFF(host_nzcv) + 1) /* N 7, Z 6, NOT C 0 */
-
-/*
- * ucomis: unordered ZF PF CF = 111, less 001, equal 100, greater 000; OF = SF = 0.
- * NZCV: unordered 0011, less 1000, equal 0110, greater 0010. Image: N = less, Z = equal,
- * NOT C = less, V = unordered.
- */
-void flags_from_fcmp(struct place *p)
-{
-	struct xasm *a = &p->a;
-	bool busy = p->busy & BIT(RAX);
-	unsigned cat = cat_begin(p, XC_FLAGS);
-
-	if (busy)
-		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
-	x_byte(a, 0x9f); /* lahf */
-	x_setcc(a, XCC_P, xr(RAX));
-	x_mov_mr(a, 1, NZCV_LO, RAX);
-	x_op(a, 1, 0xfe, 1, xr(RAX), 0); /* dec al: 0 if unordered, else all ones */
-	x_byte(a, 0x20);		 /* and al, ah */
-	x8(a, 0xe0);
-	x_alu_i(a, 4, XAND, xr(RAX), 0x41); /* ZF and CF: equal 0x40, less 1 */
-	x_op(a, 4, 0x69, RAX, xr(RAX), 4);  /* imul eax, eax, 0x81 */
-	x32(a, 0x81);
-	x_mov_mr(a, 1, NZCV_HI, RAX);
-	if (busy)
-		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
-	p->fl_eflags = false;
-	p->fl_mem = true;
-	cat_end(p, cat);
-}
-
-/* The image wants CF = NOT C. */
-static void flags_save(struct place *p)
-{
-	struct xasm *a = &p->a;
-	bool busy = p->busy & BIT(RAX);
-	unsigned cat;
-
-	if (p->fl_fcmp) {
-		if (p->fl_fcmp == FCMP_BA)
-			p->fail = "swapped comparison has a second reader";
-		flags_from_fcmp(p);
-		return;
-	}
-	cat = cat_begin(p, XC_FLAGS);
-	if (p->pol_add) {
-		x_byte(a, 0xf5); /* cmc */
-		p->pol_add = false;
-	}
-	if (busy)
-		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
-	x_byte(a, 0x9f); /* lahf */
-	x_setcc(a, 0, xr(RAX));
-	x_mov_mr(a, 2, xm(RBP, CPU_OFF(host_nzcv)), RAX);
-	if (busy)
-		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
-	p->fl_mem = true;
-	cat_end(p, cat);
-}
-
-static bool flags_needed(const struct place *p)
-{
-	return p->fl_live[p->i];
-}
-
-void flags_clobber(struct place *p)
-{
-	if (p->fl_eflags && !p->fl_mem && flags_needed(p))
-		flags_save(p);
-	p->fl_eflags = false;
-}
-
-void flags_to_mem(struct place *p)
-{
-	if (p->fl_eflags && !p->fl_mem)
-		flags_save(p);
-}
-
-void flags_defined(struct place *p, bool pol_add)
-{
-	p->fl_eflags = true;
-	p->fl_mem = false;
-	p->pol_add = pol_add;
-	p->fl_fcmp = FCMP_NONE;
-}
-
-/* Condition from the memory image; returns the x86 condition that says "true". */
-static unsigned cond_from_image(struct place *p, unsigned cc)
-{
-	static const u8 bits[] = {0x40, 1, 0x80, 0, 0x41};
-	struct xasm *a = &p->a;
-	unsigned inv = cc & 1;
-	int s;
-
-	switch (cc >> 1) {
-	case 0: /* EQ */
-	case 2: /* MI */ x_test_i(a, 1, NZCV_HI, bits[cc >> 1]); return inv ? XCC_E : XCC_NE;
-	case 1: /* CS: NOT C clear */
-	case 4: /* HI: neither NOT C nor Z */
-		x_test_i(a, 1, NZCV_HI, bits[cc >> 1]);
-		return inv ? XCC_NE : XCC_E;
-	case 3: /* VS */ x_test_i(a, 1, NZCV_LO, 1); return inv ? XCC_E : XCC_NE;
-	case 5: /* GE: N == V */
-		s = alloc_scratch(p);
-		x_movx(a, 4, 1, false, s, NZCV_HI);
-		x_shift_i(a, 4, 5, xr(s), 7);
-		x_alu_rm(a, 1, XCMP, s, NZCV_LO);
-		break;
-	default: /* GT: N == V and Z clear */
-		s = alloc_scratch(p);
-		x_movx(a, 4, 1, false, s, NZCV_LO);
-		x_shift_i(a, 4, 4, xr(s), 7);
-		x_alu_rm(a, 1, XXOR, s, NZCV_HI);
-		x_test_i(a, 1, xr(s), 0xc0);
-		break;
-	}
-	return inv ? XCC_NE : XCC_E;
-}
-
-static unsigned cond_from_mem(struct place *p, unsigned cc)
-{
-	unsigned cat = cat_begin(p, XC_FLAGS), x = cond_from_image(p, cc);
-
-	cat_end(p, cat);
-	return x;
-}
-
-/*
- * Condition on EFLAGS that ucomis left, where one x86 condition says it; EQ and NE need two flags
- * and destroy the rest, the others take the way through memory.
- */
-static unsigned cond_from_fcmp(struct place *p, unsigned cc)
-{
-	static const s8 ab[14] = {-1,	  -1, -1, -1,	  -1,	 -1,	XCC_P,
-				  XCC_NP, -1, -1, XCC_AE, XCC_B, XCC_A, XCC_BE};
-	static const s8 ba[14] = {-1, -1,    XCC_BE, XCC_A, XCC_A, XCC_BE, -1,
-				  -1, XCC_B, XCC_AE, -1,    -1,	   -1,	   -1};
-	s8 x = p->fl_fcmp == FCMP_AB ? ab[cc] : ba[cc];
-	int s, t;
-
-	if (x >= 0)
-		return (unsigned)x;
-	if (cc > A64_NE || flags_needed(p)) {
-		flags_to_mem(p);
-		return cond_from_mem(p, cc);
-	}
-	s = alloc_scratch(p);
-	t = alloc_scratch(p);
-	x_setcc(&p->a, XCC_NP, xr(s));
-	x_setcc(&p->a, XCC_E, xr(t));
-	x_test_rr(&p->a, 1, xr(s), t);
-	p->fl_eflags = false;
-	return cc == A64_EQ ? XCC_NE : XCC_E;
-}
-
-unsigned flags_cond(struct place *p, unsigned cc)
-{
-	/* x86 condition with CF = NOT C, then with CF = C where it differs */
-	static const u8 map[14] = {XCC_E,  XCC_NE, XCC_AE, XCC_B,  XCC_S, XCC_NS, XCC_O,
-				   XCC_NO, XCC_A,  XCC_BE, XCC_GE, XCC_L, XCC_G,  XCC_LE};
-
-	if (!p->fl_eflags)
-		return cond_from_mem(p, cc);
-	if (p->fl_fcmp)
-		return cond_from_fcmp(p, cc);
-	if (p->pol_add && (cc == A64_CS || cc == A64_CC))
-		return map[cc] ^ 1;
-	if (p->pol_add && (cc == A64_HI || cc == A64_LS)) {
-		unsigned cat = cat_begin(p, XC_FLAGS);
-
-		x_byte(&p->a, 0xf5);
-		cat_end(p, cat);
-		p->pol_add = false;
-	}
-	return map[cc];
-}
-
-/* Does condition cc hold? */
-bool cond_of_nzcv(unsigned cc, unsigned nzcv)
-{
-	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
-
-	switch (cc >> 1) {
-	case 0: r = z; break;
-	case 1: r = c; break;
-	case 2: r = n; break;
-	case 3: r = v; break;
-	case 4: r = c && !z; break;
-	case 5: r = n == v; break;
-	case 6: r = n == v && !z; break;
-	default: return true;
-	}
-	return r != (cc & 1);
-}
-
-static void carry_to_cf(struct place *p, bool want_add)
-{
-	struct xasm *a = &p->a;
-
-	if (p->fl_eflags && p->fl_fcmp)
-		flags_save(p);
-	if (p->fl_eflags) {
-		if (p->pol_add != want_add)
-			x_byte(a, 0xf5);
-		p->pol_add = want_add;
-		return;
-	}
-	x_op(a, 4, 0x0fba, 4, xm(RBP, CPU_OFF(host_nzcv)), 1); /* bt [nzcv], 8: CF = NOT C */
-	x8(a, 8);
-	if (want_add)
-		x_byte(a, 0xf5);
-}
-
-void flags_carry(struct place *p, bool want_add)
-{
-	unsigned cat = cat_begin(p, XC_FLAGS);
-
-	carry_to_cf(p, want_add);
-	cat_end(p, cat);
 }
 
 /* ---- guest registers in memory: what the coordination switches are about ---- */
@@ -561,6 +409,14 @@ static void check_sp(struct place *p, const struct hir *h)
 	c->save_rdx = p->ac_rdx >= 0;
 	cold_from(c, x_jcc_fwd(&p->a, XCC_NE));
 	c->back = p->a.p;
+	p->bailed = true;
+}
+
+/* Their placement tells of every use it makes of rax and rcx. */
+static bool keeps_copies(const struct hir *h)
+{
+	return h->op <= HIR_GETNZCV || (h->op >= HIR_LD && h->op <= HIR_STV) ||
+	       hir_is_conditional(h);
 }
 
 static void place_op(struct place *p, const struct hir *h)
@@ -573,8 +429,15 @@ static void place_op(struct place *p, const struct hir *h)
 		check_sp(p, h);
 	if (p->i + 2 >= p->tr->hir.n)
 		poll_early(p, h);
-	if (!place_int(p, h) && !place_mem(p, h) && !place_ctl(p, h) && !place_vec(p, h))
+	p->copied = false;
+	if (!keeps_copies(h))
+		copies_drop(p);
+	p->no_copies = !keeps_copies(h);
+	if (!place_int(p, h) && !place_flags(p, h) && !place_mem(p, h) && !place_atomic(p, h) &&
+	    !place_ctl(p, h) && !place_vec(p, h))
 		p->fail = hir_op_name(h->op);
+	if (!p->copied)
+		copy_note(p, &h->d, -1);
 	cache_note_write(p, h);
 	p->sp_dirty |= sp_may_misalign(h);
 	free_dead(p, h);
@@ -601,6 +464,9 @@ static void place_ops(struct place *p)
 		if (unlikely(p->sp_dirty))
 			check_sp(p, &tr->hir.op[from]);
 		close_insn(p, insn);
+		if (p->bailed)
+			copies_drop(p);
+		p->bailed = false;
 		from = to;
 	}
 	p->i = tr->hir.n ? tr->hir.n - 1 : 0;
@@ -679,6 +545,8 @@ struct block *place_block(struct dbt_vm *vm, struct tr *tr, struct code_page *pa
 	p->busy = p->op_busy = p->vbusy = p->op_vbusy = 0;
 	p->fl_eflags = p->pol_add = p->sp_dirty = p->polled = false;
 	p->early = NULL;
+	p->bailed = p->no_copies = false;
+	copies_drop(p);
 	p->fl_mem = true;
 	cache_drop_all(p);
 	p->ncold = p->nsites = 0;

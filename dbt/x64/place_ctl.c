@@ -61,18 +61,23 @@ static void link_field(struct place *p, u8 *field, u32 off)
 	cold_from(c, field);
 }
 
-/* Jump through the exec table: rax = guest address. Clobbers rcx, rdx. */
+/*
+ * Jump through the exec table: rax = guest address. Clobbers rcx, rdx. Calls do not look for interrupts: each
+ * takes room on the return stack, whose end leads to C.
+ */
 static void emit_indirect(struct place *p, bool checked, bool call)
 {
 	struct xasm *a = &p->a;
 	struct cold *c = cold_add(p, call ? COLD_BLR : COLD_INDIRECT);
 
-	if (!checked) {
+	if (!checked && (!call || p->vm->cfg.poll_always)) {
 		unsigned cat = cat_begin(p, XC_POLL);
 
 		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 		cat_end(p, cat);
+	}
+	if (!checked) {
 		x_test_i(a, 1, xr(RAX), 3);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	}
@@ -336,9 +341,11 @@ static void zero_branch(struct place *p, const struct hir *h)
 
 	flags_clobber(p);
 	if (h->b.kind == H_IMM) { /* XZR */
-		x_alu_rm(a, 4, XXOR, RAX, xr(RAX));
+		int r = alloc_scratch(p);
+
+		x_alu_rm(a, 4, XXOR, r, xr(r));
 	} else if (bit) {
-		struct xop rm = opnd_rm(p, &h->b);
+		struct xop rm = opnd_src(p, &h->b);
 		unsigned n = (unsigned)h->c.imm;
 
 		if (n < 8 && rm.reg != RSP) {
@@ -351,12 +358,13 @@ static void zero_branch(struct place *p, const struct hir *h)
 			two_ways(p, h, zero ? XCC_AE : XCC_B);
 			return;
 		}
-	} else if (opnd_is_mem(p, &h->b)) {
-		x_alu_i(a, w, XCMP, opnd_rm(p, &h->b), 0);
 	} else {
-		int r = opnd_rm(p, &h->b).reg;
+		struct xop rm = opnd_src(p, &h->b);
 
-		x_test_rr(a, w, xr(r), r);
+		if (rm.reg < 0)
+			x_alu_i(a, w, XCMP, rm, 0);
+		else
+			x_test_rr(a, w, rm, rm.reg);
 	}
 	two_ways(p, h, zero ? XCC_E : XCC_NE);
 }
@@ -491,6 +499,7 @@ static void bail(struct place *p, const struct hir *h)
 		}
 		cc = h->op == HIR_BAILZ ? XCC_E : XCC_NE;
 	}
+	p->bailed = true;
 	c = cold_add(p, COLD_BAIL);
 	c->off = insn_off(p, h);
 	c->insn = h->insn;

@@ -24,21 +24,6 @@ static int load_into_dst(struct place *p, const struct hir *h, const struct hir_
 	return r;
 }
 
-/* Result computed in r, then to d. */
-static void finish(struct place *p, const struct hir *h, int r)
-{
-	if (h->d.kind == H_NONE)
-		return;
-	if (opnd_is_mem(p, &h->d)) {
-		dst_done(p, &h->d, r);
-	} else {
-		int d = dst_reg(p, &h->d, NULL);
-
-		if (d != r)
-			x_mov_rr(&p->a, 8, d, r);
-	}
-}
-
 /* d = a op b as "mov d,a; op d,b", with the hazards of d aliasing b. */
 static void alu3(struct place *p, const struct hir *h, enum xalu op, bool comm)
 {
@@ -69,8 +54,8 @@ static void alu3(struct place *p, const struct hir *h, enum xalu op, bool comm)
 	else if (y->kind == H_IMM)
 		x_alu_i(a, w, op, xr(r), (s32)y->imm);
 	else
-		x_alu_rm(a, w, op, r, opnd_rm(p, y));
-	finish(p, h, r);
+		x_alu_rm(a, w, op, r, opnd_src(p, y));
+	dst_put(p, h, r);
 }
 
 /* Flags of a - b or a & b only. */
@@ -89,7 +74,7 @@ static void compare(struct place *p, const struct hir *h, bool test)
 
 		x_test_rr(a, w, xr(r), r);
 	} else if (imm_fits(y, w) && x->kind != H_IMM) {
-		struct xop rm = opnd_rm(p, x);
+		struct xop rm = opnd_src(p, x);
 
 		if (test)
 			x_test_i(a, w, rm, (s32)y->imm);
@@ -103,18 +88,18 @@ static void compare(struct place *p, const struct hir *h, bool test)
 		if (x->kind == H_IMM)
 			x_test_rr(a, w, xr(src_reg(p, x, w)), r);
 		else
-			x_test_rr(a, w, opnd_rm(p, x), r);
+			x_test_rr(a, w, opnd_src(p, x), r);
 	} else if (x->kind != H_IMM && opnd_is_mem(p, x)) {
 		int r = src_reg(p, y, w);
 
-		x_alu_mr(a, w, XCMP, opnd_rm(p, x), r);
+		x_alu_mr(a, w, XCMP, opnd_src(p, x), r);
 	} else {
 		int r = src_reg(p, x, w);
 
 		if (y->kind == H_IMM)
 			x_alu_rm(a, w, XCMP, r, xr(src_reg(p, y, w)));
 		else
-			x_alu_rm(a, w, XCMP, r, opnd_rm(p, y));
+			x_alu_rm(a, w, XCMP, r, opnd_src(p, y));
 	}
 }
 
@@ -370,7 +355,7 @@ static void shrd(struct place *p, const struct hir *h)
 	load_to(p, h->w, r, &h->b);
 	x_op(&p->a, h->w, 0x0fac, hi, xr(r), 1);
 	x8(&p->a, (unsigned)h->c.imm);
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void lea(struct place *p, const struct hir *h)
@@ -396,9 +381,9 @@ static void mul(struct place *p, const struct hir *h)
 		x32(&p->a, (u32)h->b.imm);
 	} else {
 		x_imul(&p->a, h->w, r,
-		       h->b.kind == H_IMM ? xr(src_reg(p, &h->b, h->w)) : opnd_rm(p, &h->b));
+		       h->b.kind == H_IMM ? xr(src_reg(p, &h->b, h->w)) : opnd_src(p, &h->b));
 	}
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void mulh(struct place *p, const struct hir *h)
@@ -411,7 +396,7 @@ static void mulh(struct place *p, const struct hir *h)
 	s = h->b.kind == H_IMM ? src_reg(p, &h->b, 8) : -1;
 	load_to(p, 8, RAX, &h->a);
 	x_op(&p->a, 8, 0xf7, h->op == HIR_SMULH ? 5 : 4, s >= 0 ? xr(s) : opnd_rm(p, &h->b), 0);
-	finish(p, h, RDX);
+	dst_put(p, h, RDX);
 }
 
 /* A64: x / 0 = 0, INT_MIN / -1 = INT_MIN. */
@@ -451,7 +436,7 @@ static void divide(struct place *p, const struct hir *h)
 	x_patch8(a, done);
 	if (done2)
 		x_patch8(a, done2);
-	finish(p, h, RAX);
+	dst_put(p, h, RAX);
 }
 
 static void extend(struct place *p, const struct hir *h)
@@ -500,7 +485,7 @@ static void bswap(struct place *p, const struct hir *h)
 		else if (h->op == HIR_BSWAP32)
 			x_rorx(a, 8, r, xr(r), 32);
 	}
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void rbit(struct place *p, const struct hir *h)
@@ -527,7 +512,7 @@ static void rbit(struct place *p, const struct hir *h)
 	x_count(a);
 	x8(a, 0x0f);
 	x8(a, 0xc8 | (r & 7));
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void count(struct place *p, const struct hir *h)
@@ -549,7 +534,7 @@ static void count(struct place *p, const struct hir *h)
 		x_op(a, w, h->op == HIR_CTZ ? 0xf3000fbcu : 0xf3000fbdu, r,
 		     h->a.kind == H_IMM ? xr(src_reg(p, &h->a, w)) : opnd_rm(p, &h->a), 0);
 	}
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void crc32c(struct place *p, const struct hir *h)
@@ -574,211 +559,7 @@ static void crc32c(struct place *p, const struct hir *h)
 	x8(a, 0x38);
 	x8(a, opc & 0xff);
 	x8(a, 0xc0 | (unsigned)(r & 7) << 3 | (unsigned)(s & 7));
-	finish(p, h, r);
-}
-
-static void csel(struct place *p, const struct hir *h)
-{
-	struct xasm *a = &p->a;
-	unsigned w = h->w, cc;
-	const struct hir_opnd *t = &h->a, *f = &h->b;
-	bool keep = p->fl_eflags;
-	int r, s;
-
-	if (!keep)
-		flags_clobber(p);
-	cc = flags_cond(p, h->cc);
-	p->busy &= ~p->op_busy; /* scratch of the condition is done with */
-	p->op_busy = 0;
-	if (h->d.kind != H_NONE && same_loc(&h->d, t)) {
-		t = &h->b;
-		f = &h->a;
-		cc ^= 1;
-	}
-	s = t->kind == H_IMM ? src_reg(p, t, w) : -1;
-	r = alloc_scratch(p);
-	if (h->d.kind != H_NONE && !opnd_is_mem(p, &h->d) && same_loc(&h->d, f)) {
-		r = dst_reg(p, &h->d, NULL);
-	} else if (h->d.kind != H_NONE && !opnd_is_mem(p, &h->d) && !same_loc(&h->d, t)) {
-		p->busy &= ~BIT(r);
-		p->op_busy &= ~BIT(r);
-		r = dst_reg(p, &h->d, NULL);
-		load_to(p, w, r, f);
-	} else {
-		load_to(p, w, r, f);
-	}
-	x_cmov(a, w, cc, r, s >= 0 ? xr(s) : opnd_rm(p, t));
-	if (h->d.kind == H_NONE)
-		return;
-	if (opnd_is_mem(p, &h->d))
-		dst_done(p, &h->d, r);
-	else if (opnd_rm(p, &h->d).reg != r)
-		x_mov_rr(a, 8, opnd_rm(p, &h->d).reg, r);
-}
-
-static void cset(struct place *p, const struct hir *h)
-{
-	struct xasm *a = &p->a;
-	unsigned cc;
-	int r;
-
-	if (!p->fl_eflags)
-		flags_clobber(p);
-	cc = flags_cond(p, h->cc);
-	p->busy &= ~p->op_busy;
-	p->op_busy = 0;
-	r = dst_reg(p, &h->d, NULL);
-	x_setcc(a, cc, xr(r));
-	if (r >= 4 && r < 8) {
-		/* setcc above and movzx need a REX prefix for sil, dil, bpl, spl: x_op adds it */
-	}
-	x_movx(a, 4, 1, false, r, xr(r));
-	if (h->op == HIR_CSETM) {
-		flags_clobber(p);
-		x_neg(a, h->w, xr(r));
-	}
-	dst_done(p, &h->d, r);
-}
-
-/* d = a + 1 if cc. Where cc is the carry and NZCV is done with: an addition with carry. */
-static void cinc(struct place *p, const struct hir *h)
-{
-	struct xasm *a = &p->a;
-	bool carry = h->cc == A64_CS || h->cc == A64_CC;
-	unsigned cc;
-	int r, t;
-
-	if (carry && p->fl_eflags && !p->fl_fcmp && !p->fl_live[p->i]) {
-		r = load_into_dst(p, h, &h->a, NULL);
-		/* CF is C or its inverse: a + CF, or a - -1 - CF */
-		x_alu_i(a, h->w, p->pol_add == (h->cc == A64_CS) ? XADC : XSBB, xr(r),
-			p->pol_add == (h->cc == A64_CS) ? 0 : -1);
-		p->fl_eflags = false;
-		finish(p, h, r);
-		return;
-	}
-	if (!p->fl_eflags)
-		flags_clobber(p);
-	cc = flags_cond(p, h->cc);
-	p->busy &= ~p->op_busy;
-	p->op_busy = 0;
-	t = alloc_scratch(p);
-	r = load_into_dst(p, h, &h->a, NULL);
-	x_lea(a, h->w, t, xm(r, 1));
-	x_cmov(a, h->w, cc, r, xr(t));
-	finish(p, h, r);
-}
-
-/* EFLAGS = the image of constant NZCV, CF = NOT C. Uses rax around live temporaries. */
-static void flags_const(struct place *p, unsigned nzcv)
-{
-	struct xasm *a = &p->a;
-	bool busy = p->busy & BIT(RAX);
-	unsigned ah = (nzcv & 8 ? 0x80 : 0) | (nzcv & 4 ? 0x40 : 0) | (nzcv & 2 ? 0 : 1);
-
-	if (busy)
-		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])), RAX);
-	x_mov_imm(a, RAX, ah << 8 | (nzcv & 1));
-	x_alu_i(a, 1, XADD, xr(RAX), 0x7f);
-	x_byte(a, 0x9e); /* sahf */
-	if (busy)
-		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_FLAGS_RAX])));
-}
-
-/* The branch behind h is its only reader: then the constant NZCV need not be made. */
-static bool ccmp_branches(const struct place *p, const struct hir *h)
-{
-	return p->i + 1 < p->tr->hir.n && h[1].op == HIR_BCC &&
-	       hir_flags_dead_behind(p->tr, h + 1) && !p->vm->cfg.no_lazy_flags;
-}
-
-static void ccmp(struct place *p, const struct hir *h)
-{
-	struct xasm *a = &p->a;
-	unsigned w = h->w, cc;
-	bool add = h->op == HIR_CCMN;
-	u8 *yes = NULL, *done = NULL;
-	int r = -1, s = -1;
-
-	if (!p->fl_eflags)
-		flags_clobber(p);
-	cc = flags_cond(p, h->cc);
-	p->busy &= ~p->op_busy;
-	p->op_busy = 0;
-	if (add) {
-		r = alloc_scratch(p);
-		load_to(p, w, r, &h->a);
-	} else if (h->a.kind == H_IMM || opnd_is_mem(p, &h->a)) {
-		r = src_reg(p, &h->a, w);
-	} else {
-		r = opnd_rm(p, &h->a).reg;
-	}
-	if (h->b.kind == H_IMM && !imm_fits(&h->b, w))
-		s = src_reg(p, &h->b, w);
-	if (ccmp_branches(p, h)) {
-		ccmp_jump(p, cc ^ 1, h);
-	} else {
-		yes = x_jcc8_fwd(a, cc);
-		flags_const(p, (unsigned)h->c.imm);
-		done = x_jmp8_fwd(a);
-		x_patch8(a, yes);
-	}
-	if (h->b.kind == H_IMM && s < 0)
-		x_alu_i(a, w, add ? XADD : XCMP, xr(r), (s32)h->b.imm);
-	else
-		x_alu_rm(a, w, add ? XADD : XCMP, r, s >= 0 ? xr(s) : opnd_rm(p, &h->b));
-	if (done) {
-		if (add)
-			x_byte(a, 0xf5);
-		x_patch8(a, done);
-	}
-	flags_defined(p, add && !done);
-}
-
-static void setnzcv(struct place *p, const struct hir *h)
-{
-	struct xasm *a = &p->a;
-	int r = alloc_scratch(p), t = alloc_scratch(p);
-	struct xop lo = xm(RBP, CPU_OFF(host_nzcv)), hi = xm(RBP, CPU_OFF(host_nzcv) + 1);
-
-	load_to(p, 4, r, &h->a);
-	x_shift_i(a, 4, 5, xr(r), 24); /* NZCV in bits 7:4 */
-	x_mov_rr(a, 4, t, r);
-	x_shift_i(a, 4, 5, xr(t), 4);
-	x_alu_i(a, 4, XAND, xr(t), 1);
-	x_mov_mr(a, 1, lo, t);
-	x_mov_rr(a, 4, t, r);
-	x_shift_i(a, 4, 5, xr(t), 5);
-	x_not(a, 4, xr(t));
-	x_alu_i(a, 4, XAND, xr(t), 1);
-	x_alu_i(a, 4, XAND, xr(r), 0xc0);
-	x_alu_rm(a, 4, XOR_, r, xr(t));
-	x_mov_mr(a, 1, hi, r);
-	p->fl_eflags = false;
-	p->fl_mem = true;
-}
-
-static void getnzcv(struct place *p, const struct hir *h)
-{
-	struct xasm *a = &p->a;
-	int r, t;
-
-	flags_to_mem(p);
-	p->fl_eflags = false;
-	r = h->d.kind == H_NONE ? alloc_scratch(p) : dst_reg(p, &h->d, NULL);
-	t = alloc_scratch(p);
-	x_movx(a, 4, 1, false, r, xm(RBP, CPU_OFF(host_nzcv) + 1));
-	x_alu_i(a, 4, XXOR, xr(r), 1);
-	x_mov_rr(a, 4, t, r);
-	x_alu_i(a, 4, XAND, xr(r), 0xc0);
-	x_shift_i(a, 4, 4, xr(r), 24);
-	x_alu_i(a, 4, XAND, xr(t), 1);
-	x_shift_i(a, 4, 4, xr(t), 29);
-	x_alu_rm(a, 4, XOR_, r, xr(t));
-	x_movx(a, 4, 1, false, t, xm(RBP, CPU_OFF(host_nzcv)));
-	x_shift_i(a, 4, 4, xr(t), 28);
-	x_alu_rm(a, 4, XOR_, r, xr(t));
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void notneg(struct place *p, const struct hir *h)
@@ -792,7 +573,7 @@ static void notneg(struct place *p, const struct hir *h)
 		x_neg(&p->a, h->w, xr(r));
 	else
 		x_not(&p->a, h->w, xr(r));
-	finish(p, h, r);
+	dst_put(p, h, r);
 }
 
 static void pcaddr(struct place *p, const struct hir *h)
@@ -853,14 +634,6 @@ bool place_int(struct place *p, const struct hir *h)
 	case HIR_CTZ: count(p, h); break;
 	case HIR_CRC32C: crc32c(p, h); break;
 	case HIR_PCADDR: pcaddr(p, h); break;
-	case HIR_CSEL: csel(p, h); break;
-	case HIR_CSET:
-	case HIR_CSETM: cset(p, h); break;
-	case HIR_CINC: cinc(p, h); break;
-	case HIR_CCMP:
-	case HIR_CCMN: ccmp(p, h); break;
-	case HIR_SETNZCV: setnzcv(p, h); break;
-	case HIR_GETNZCV: getnzcv(p, h); break;
 	default: return false;
 	}
 	return true;

@@ -82,8 +82,17 @@ struct place {
 	u16 tlast[MAX_TEMPS]; /* last op that uses it */
 	s8 wreg[MAX_TEMPS];   /* vector temporaries */
 	u16 wlast[MAX_TEMPS];
-	u32 busy;    /* host GPRs of rax, rcx, rdx in use by temporaries or this op */
-	u32 op_busy; /* ... to free when this op is done */
+	/*
+	 * The guest register kept in memory that rax, rcx (by number) also hold, until somebody
+	 * else is given the host register; -1 none.
+	 */
+	s8 copy[2];
+	u8 copy_last;
+	bool no_copies; /* in this op */
+	bool copied;	/* this op's result has been noted */
+	bool bailed;	/* this instruction may go by C, which leaves no copies */
+	u32 busy;	/* host GPRs of rax, rcx, rdx in use by temporaries or this op */
+	u32 op_busy;	/* ... to free when this op is done */
 	u32 vbusy, op_vbusy;
 	bool vpin; /* guest vector registers are where vm->vmap says */
 
@@ -126,9 +135,14 @@ int alloc_scratch(struct place *p);	 /* for the rest of this op */
 void take_reg(struct place *p, int reg); /* this very register, moving a temporary out of it */
 bool opnd_is_mem(const struct place *p, const struct hir_opnd *o);
 struct xop opnd_rm(struct place *p, const struct hir_opnd *o); /* register or memory, not IMM */
+void copy_lose(struct place *p, int reg); /* the host register gets another value */
+/* The same for reading at once, before any register is given out: perhaps a copy. */
+struct xop opnd_src(struct place *p, const struct hir_opnd *o);
 int src_reg(struct place *p, const struct hir_opnd *o, unsigned w);
 int dst_reg(struct place *p, const struct hir_opnd *d, const struct hir_opnd *reuse);
 void dst_done(struct place *p, const struct hir_opnd *d, int reg);
+/* The result of h, computed in r, goes where it belongs. */
+void dst_put(struct place *p, const struct hir *h, int r);
 bool same_loc(const struct hir_opnd *x, const struct hir_opnd *y);
 void load_to(struct place *p, unsigned w, int reg, const struct hir_opnd *o);
 bool imm_fits(const struct hir_opnd *o, unsigned w);
@@ -175,9 +189,18 @@ static inline bool hir_flags_dead_behind(const struct tr *tr, const struct hir *
 /* ---- schedule.c ---- */
 void schedule_flags(struct tr *tr);
 
-/* ---- place_int.c, place_mem.c, place_ctl.c, place_vec.c: true if the op is theirs ---- */
+/* ---- place_int.c, place_flags.c, place_mem.c, place_atomic.c, place_ctl.c, place_vec.c: true if
+ * the op is theirs ---- */
 bool place_int(struct place *p, const struct hir *h);
+bool place_flags(struct place *p, const struct hir *h);
 bool place_mem(struct place *p, const struct hir *h);
+bool place_atomic(struct place *p, const struct hir *h);
+/*
+ * The check of a lone access; *desc for note_site(). rdx = addend, taken for this op; returns the
+ * register that holds the address.
+ */
+int access_check(struct place *p, const struct hir *h, u32 *desc);
+void note_site(struct place *p, u32 desc); /* what comes next may raise #GP */
 bool place_ctl(struct place *p, const struct hir *h);
 bool place_vec(struct place *p, const struct hir *h);
 void place_fallthrough(struct place *p);

@@ -88,6 +88,42 @@ asm(".text\n"
     "	ret\n");
 extern const u32 target0[];
 
+/* Each instruction unmasks what its own breakpoint's handler has masked: the next one is seen. */
+void unmask_six(void);
+asm(".text\n"
+    "unmask_six:\n"
+    "	.rept	6\n"
+    "	msr	daifclr, #8\n"
+    "	.endr\n"
+    "	ret\n");
+
+static u64 mask_hook(u64 *regs, u64 elr, u64 esr, u64 far)
+{
+	skip_hook(regs, elr, esr, far);
+	regs[SAVED_PSR] |= 1u << 9; /* D */
+	return elr;
+}
+
+static void test_unmasking(void)
+{
+	unsigned ok = 1;
+
+	sync_hook = mask_hook;
+	hits.n = 0;
+	for (unsigned i = 0; i < 6; i++)
+		brp_set(i, (u64)unmask_six + 4 * i, CTRL_E | CTRL_EL1 | BCR_ALL);
+	debug_open(MDSCR_KDE | MDSCR_MDE);
+	unmask_six();
+	debug_close();
+	for (unsigned i = 0; i < 6; i++) {
+		ok &= hits.at[i] == (u64)unmask_six + 4 * i;
+		brp_set(i, 0, 0);
+	}
+	result(ok && hits.n == 6, "breakpoints on six instructions that unmask them: %u hits",
+	       (u64)hits.n);
+	sync_hook = skip_hook;
+}
+
 static void test_breakpoints(void)
 {
 	unsigned count = (unsigned)(mrs(id_aa64dfr0_el1) >> 12 & 15) + 1;
@@ -118,6 +154,7 @@ static void test_breakpoints(void)
 				break;
 		}
 	}
+	test_unmasking();
 	hits.n = 0;
 	result(targets() == 6 && !hits.n, "none with MDE clear");
 	debug_open(MDSCR_MDE);

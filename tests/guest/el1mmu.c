@@ -63,60 +63,66 @@ static void set_asid(u64 asid)
 
 /* ---- TLBI ---- */
 
-enum {
-	VMALLE1,
-	VMALLE1IS,
-	VMALLE1OS,
-	VAE1,
-	VAE1IS,
-	VAE1OS,
-	VALE1,
-	VALE1IS,
-	VAAE1,
-	VAAE1IS,
-	VAALE1,
-	ASIDE1,
-	ASIDE1IS,
-	RVAE1,
-	RVAE1IS,
-	RVAAE1,
-	RVALE1OS,
-	N_TLBI
+/* Every form: op1 is 0, CRn 8. */
+static const struct tlbi {
+	const char *name;
+	u8 crm, op2;
+} tlbis[] = {
+	{"vmalle1os", 1, 0}, {"vae1os", 1, 1},	  {"aside1os", 1, 2},  {"vaae1os", 1, 3},
+	{"vale1os", 1, 5},   {"vaale1os", 1, 7},  {"rvae1is", 2, 1},   {"rvaae1is", 2, 3},
+	{"rvale1is", 2, 5},  {"rvaale1is", 2, 7}, {"vmalle1is", 3, 0}, {"vae1is", 3, 1},
+	{"aside1is", 3, 2},  {"vaae1is", 3, 3},	  {"vale1is", 3, 5},   {"vaale1is", 3, 7},
+	{"rvae1os", 5, 1},   {"rvaae1os", 5, 3},  {"rvale1os", 5, 5},  {"rvaale1os", 5, 7},
+	{"rvae1", 6, 1},     {"rvaae1", 6, 3},	  {"rvale1", 6, 5},    {"rvaale1", 6, 7},
+	{"vmalle1", 7, 0},   {"vae1", 7, 1},	  {"aside1", 7, 2},    {"vaae1", 7, 3},
+	{"vale1", 7, 5},     {"vaale1", 7, 7},
 };
+enum { VAE1IS = 11 };
 
-static void tlbi(unsigned kind, u64 va, u64 asid)
+static bool is_range(const struct tlbi *t)
 {
-	u64 arg = (va >> 12 & 0xfffffffffffull) | asid << 48;
-	u64 range = (va >> 12 & 0x1fffffffffull) | 1ull << 46 |
-		    asid << 48; /* 4 KiB, NUM 0, SCALE 0: 2 pages */
+	return t->crm == 2 || t->crm == 5 || t->crm == 6;
+}
 
-	asm volatile("dsb ishst" ::: "memory");
-	switch (kind) {
-	case VMALLE1: asm volatile("tlbi vmalle1"); break;
-	case VMALLE1IS: asm volatile("tlbi vmalle1is"); break;
-	case VMALLE1OS: asm volatile(".inst 0xd508811f"); break;
-	case VAE1: asm volatile("tlbi vae1, %0" ::"r"(arg)); break;
-	case VAE1IS: asm volatile("tlbi vae1is, %0" ::"r"(arg)); break;
-	case VAE1OS: asm volatile("mov x0, %0; .inst 0xd5088120" ::"r"(arg) : "x0"); break;
-	case VALE1: asm volatile("tlbi vale1, %0" ::"r"(arg)); break;
-	case VALE1IS: asm volatile("tlbi vale1is, %0" ::"r"(arg)); break;
-	case VAAE1: asm volatile("tlbi vaae1, %0" ::"r"(arg)); break;
-	case VAAE1IS: asm volatile("tlbi vaae1is, %0" ::"r"(arg)); break;
-	case VAALE1: asm volatile("tlbi vaale1, %0" ::"r"(arg)); break;
-	case ASIDE1: asm volatile("tlbi aside1, %0" ::"r"(arg)); break;
-	case ASIDE1IS: asm volatile("tlbi aside1is, %0" ::"r"(arg)); break;
-	case RVAE1: asm volatile("mov x0, %0; .inst 0xd5088620" ::"r"(range) : "x0"); break;
-	case RVAE1IS: asm volatile("mov x0, %0; .inst 0xd5088220" ::"r"(range) : "x0"); break;
-	case RVAAE1: asm volatile("mov x0, %0; .inst 0xd5088660" ::"r"(range) : "x0"); break;
-	case RVALE1OS: asm volatile("mov x0, %0; .inst 0xd50885a0" ::"r"(range) : "x0"); break;
-	}
+static bool is_all(const struct tlbi *t)
+{
+	return t->op2 == 0;
+}
+
+static bool is_asid(const struct tlbi *t)
+{
+	return t->op2 == 2;
+}
+
+/* The instruction with this operand, between the barriers it wants. */
+static void tlbi_do(const struct tlbi *t, u64 arg)
+{
+	static u32 code[2] __attribute__((aligned(64)));
+
+	code[0] = 0xd5088000 | (u32)t->crm << 8 | (u32)t->op2 << 5;
+	code[1] = 0xd65f03c0;
+	asm volatile("dc cvau, %0; dsb ish; ic ivau, %0; dsb ish; isb" ::"r"(code) : "memory");
+	((void (*)(u64))(u64)code)(arg);
 	asm volatile("dsb ish; isb" ::: "memory");
 }
 
-static bool by_asid(unsigned kind)
+/* 4 KiB pages; `ttl`: with the hint that they are of level 3. */
+static u64 by_va(u64 va, u64 asid, bool ttl)
 {
-	return kind != VMALLE1 && kind != VMALLE1IS && kind != VMALLE1OS && kind != VAAE1 &&
-	       kind != VAAE1IS && kind != VAALE1 && kind != RVAAE1;
+	return (va >> 12 & 0xfffffffffffull) | asid << 48 | (ttl ? 7ull << 44 : 0);
+}
+
+static u64 by_range(u64 va, u64 asid, bool ttl, u64 scale, u64 num)
+{
+	return (va >> 12 & 0x1fffffffffull) | asid << 48 | 1ull << 46 | scale << 44 | num << 39 |
+	       (ttl ? 3ull << 37 : 0);
+}
+
+static void tlbi(unsigned kind, u64 va, u64 asid)
+{
+	const struct tlbi *t = &tlbis[kind];
+
+	tlbi_do(t, is_range(t) ? by_range(va, asid, kind & 1, 0, 0) : by_va(va, asid, kind & 1));
 }
 
 static void test_tlbi(void)
@@ -125,20 +131,22 @@ static void test_tlbi(void)
 	unsigned bad = 0, high = 0, global = 0;
 	const u64 bits = PTE_NORMAL | PTE_PAGE;
 
-	for (unsigned k = 0; k < N_TLBI; k++) {
+	*(u64 *)page[0] = 0x100;
+	*(u64 *)page[1] = 0x101;
+	for (unsigned k = 0; k < ARRAY_SIZE(tlbis); k++) {
 		/* not global: seen by its ASID after the TLBI of that ASID */
 		for (u64 asid = 5; asid < 7; asid++) {
 			set_asid(asid);
 			pte_set(&low_ptes[3], (u64)page[0] | bits | PTE_NG);
 			flush();
-			*(u64 *)page[0] = 0x100;
-			*(u64 *)page[1] = 0x101;
 			load(va);
 			store(va + 8, 1);
 			pte_set(&low_ptes[3], (u64)page[1] | bits | PTE_NG);
 			tlbi(k, va, asid);
 			bad += load(va) != 0x101;
 		}
+		if (is_asid(&tlbis[k]))
+			continue;
 		/* global, by a foreign ASID: by address it still goes */
 		set_asid(5);
 		pte_set(&low_ptes[3], (u64)page[0] | bits);
@@ -146,19 +154,16 @@ static void test_tlbi(void)
 		load(va);
 		pte_set(&low_ptes[3], (u64)page[1] | bits);
 		tlbi(k, va, 9);
-		if (k != ASIDE1 && k != ASIDE1IS)
-			global += load(va) != 0x101;
+		global += load(va) != 0x101;
 		/* the kernel's half */
 		pte_set(&high_ptes[70], (u64)page[0] | bits);
 		flush();
 		load(hi);
 		pte_set(&high_ptes[70], (u64)page[1] | bits);
 		tlbi(k, hi, 5);
-		if (k != ASIDE1 && k != ASIDE1IS)
-			high += load(hi) != 0x101;
-		(void)by_asid;
+		high += load(hi) != 0x101;
 	}
-	result(!bad, "TLBI: every form drops an ASID's entry");
+	result(!bad, "TLBI: each of %u forms drops an ASID's entry", (u64)ARRAY_SIZE(tlbis));
 	result(!global, "TLBI by address drops global entries whatever the ASID");
 	result(!high, "TLBI: every form by address drops the upper half's entry");
 	/* ASIDs keep apart */
@@ -169,6 +174,49 @@ static void test_tlbi(void)
 	pte_set(&low_ptes[3], (u64)page[1] | bits | PTE_NG);
 	set_asid(6);
 	result(load(va) == 0x101, "an ASID's entry is not another's");
+	set_asid(0);
+	flush();
+}
+
+/* Entries 64 to 64 + pages of `ptes`, and one more at either end. */
+static void map_all(u64 *ptes, unsigned pages, const u8 *to, u64 bits)
+{
+	for (unsigned i = 63; i <= 64 + pages; i++)
+		*(volatile u64 *)&ptes[i] = to ? (u64)to | PTE_NORMAL | PTE_PAGE | bits : 0;
+	asm volatile("dsb ishst; isb" ::: "memory");
+}
+
+static unsigned range_form(const struct tlbi *t, u64 scale, u64 num, bool low, bool ttl)
+{
+	unsigned pages = (unsigned)(num + 1) << (5 * scale + 1), bad = 0;
+	u64 base = low ? LOW_BASE : HIGH_BASE, bits = low ? PTE_NG : 0;
+	u64 *ptes = low ? low_ptes : high_ptes;
+
+	map_all(ptes, pages, page[0], bits);
+	flush();
+	for (unsigned i = 63; i <= 64 + pages; i++)
+		bad += load(base + i * PAGE) != 0x100;
+	map_all(ptes, pages, page[1], bits);
+	tlbi_do(t, by_range(base + 64 * PAGE, 5, ttl, scale, num));
+	for (unsigned i = 64; i < 64 + pages; i++)
+		bad += load(base + i * PAGE) != 0x101;
+	return bad;
+}
+
+static void test_ranges(void)
+{
+	static const u8 sizes[][2] = {{0, 0}, {0, 1}, {0, 2}, {0, 31}, {1, 0}, {1, 1}};
+	unsigned bad = 0;
+
+	set_asid(5);
+	for (unsigned k = 0; k < ARRAY_SIZE(tlbis); k++)
+		for (unsigned i = 0; i < ARRAY_SIZE(sizes) && is_range(&tlbis[k]); i++)
+			for (unsigned f = 0; f < 4; f++)
+				bad += range_form(&tlbis[k], sizes[i][0], sizes[i][1], f & 1,
+						  f & 2);
+	result(!bad, "TLBI by range: each of 12 forms, 2 to 128 pages, both halves");
+	map_all(low_ptes, 128, NULL, 0);
+	map_all(high_ptes, 128, NULL, 0);
 	set_asid(0);
 	flush();
 }
@@ -205,6 +253,83 @@ static void test_permissions(void)
 	asm volatile(".inst 0xd500407f; isb");
 	ok &= load_user(va) == ~0ull;
 	result(ok, "UAO: LDTR has EL1's rights");
+}
+
+/* ---- EL0's ---- */
+
+#define USER_CODE (LOW_BASE + 20 * PAGE)
+#define USER_OUT  (LOW_BASE + 21 * PAGE) /* svc */
+#define USER_DATA (LOW_BASE + 22 * PAGE)
+#define EC_IABT_0 0x20
+#define EC_DABT_0 0x24
+
+static u32 user_code[2][PAGE / 4] __attribute__((aligned(4096)));
+
+/* Whatever faults at EL0 ends there. */
+static u64 user_hook(u64 *regs, u64 elr, u64 esr, u64 far)
+{
+	hook(regs, elr, esr, far);
+	return USER_OUT;
+}
+
+static void user_map(unsigned slot, const void *to, u64 bits)
+{
+	pte_set(&low_ptes[slot],
+		to ? (u64)to | PTE_NORMAL | PTE_PAGE | PTE_NG | PTE_PXN | bits : 0);
+	tlbi(VAE1IS, LOW_BASE + slot * PAGE, 0);
+}
+
+/* Loads and stores there a few times; 0, or the syndrome. */
+static u64 user_run(void)
+{
+	last.n = 0;
+	last.esr = 0;
+	el0_call((u64(*)(u64))USER_CODE, USER_DATA, 0);
+	return last.n > 1 ? ~0ull : last.esr & ~(1ull << 25);
+}
+
+static void test_user_permissions(void)
+{
+	/* mov x2, #5; 1: ldr x1, [x0]; str x1, [x0, #8]; subs x2, x2, #1; b.ne 1b; svc #0 */
+	static const u32 body[] = {0xd28000a2, 0xf9400001, 0xf9000401,
+				   0xf1000442, 0x54ffffa1, 0xd4000001};
+	static const struct {
+		const char *name;
+		u64 code, data; /* ~0: not mapped */
+		u64 want;
+	} states[] = {
+		{"all", PTE_RO, 0, 0},
+		{"read-only data", PTE_RO, PTE_RO, (u64)EC_DABT_0 << 26 | 0x4f},
+		{"EL1's data", PTE_RO, PTE_USER, (u64)EC_DABT_0 << 26 | 0xf},
+		{"no data", PTE_RO, ~0ull, (u64)EC_DABT_0 << 26 | 7},
+		{"UXN", PTE_RO | PTE_UXN, 0, (u64)EC_IABT_0 << 26 | 0xf},
+		{"no code", ~0ull, 0, (u64)EC_IABT_0 << 26 | 7},
+	};
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(body); i++)
+		user_code[0][i] = body[i];
+	user_code[1][0] = 0xd4000001;
+	asm volatile("ic iallu; dsb ish; isb" ::: "memory");
+	sync_hook = user_hook;
+	user_map(21, user_code[1], PTE_USER | PTE_RO);
+	for (unsigned from = 0; from < ARRAY_SIZE(states); from++)
+		for (unsigned to = 0; to < ARRAY_SIZE(states); to++)
+			for (unsigned k = 0; k < 2; k++) {
+				unsigned i = k ? to : from;
+				u64 c = states[i].code, d = states[i].data, got;
+
+				user_map(20, c == ~0ull ? NULL : user_code[0], PTE_USER ^ c);
+				user_map(22, d == ~0ull ? NULL : page[7], PTE_USER ^ d);
+				got = user_run();
+				if (got != states[i].want) {
+					print("# %s after %s: %x, wanted %x\n", states[i].name,
+					      states[from].name, got, states[i].want);
+					bad++;
+				}
+			}
+	sync_hook = hook;
+	result(!bad, "EL0: permissions of code and data change, each to each");
 }
 
 static void test_hafdbs(void)
@@ -343,11 +468,53 @@ static void test_granules(void)
 	result(with_granule(14, 47, 2, false), "32 MiB blocks");
 }
 
+/* One address of a block stands for all of it. */
+static void test_tlbi_block(void)
+{
+	const u64 x = 0x48000000, y = 0x48200000, size = 2 << 20, va = ~0ull << 39;
+	u64 ttbr1 = mrs(ttbr1_el1);
+	unsigned bad = 0, forms = 0;
+
+	for (u64 off = 0; off < size; off += 64 * PAGE) {
+		*(u64 *)(x + off) = 0x1000 + off;
+		*(u64 *)(y + off) = 0x2000 + off;
+	}
+	memset(tables, 0, sizeof(tables));
+	tables[0][0] = (u64)tables[1] | 3;
+	asm volatile("dsb sy; isb");
+	msr(ttbr1_el1, (u64)tables[0]);
+	isb();
+	for (unsigned k = 0; k < ARRAY_SIZE(tlbis); k++) {
+		if (is_asid(&tlbis[k]) || is_all(&tlbis[k]))
+			continue;
+		forms++;
+		pte_set(&tables[1][0], x | PTE_NORMAL | 1);
+		flush();
+		for (u64 off = 0; off < size; off += 64 * PAGE)
+			bad += load(va + off) != 0x1000 + off;
+		pte_set(&tables[1][0], 0);
+		tlbi_do(&tlbis[k], is_range(&tlbis[k]) ? by_range(va + 77 * PAGE, 0, false, 0, 0)
+						       : by_va(va + 77 * PAGE, 0, false));
+		for (u64 off = 0; off < size; off += 64 * PAGE)
+			bad += load(va + off) != ~0ull || fsc() != 6;
+		pte_set(&tables[1][0], y | PTE_NORMAL | 1);
+		for (u64 off = 0; off < size; off += 64 * PAGE)
+			bad += load(va + off) != 0x2000 + off;
+	}
+	msr(ttbr1_el1, ttbr1);
+	isb();
+	flush();
+	result(!bad, "TLBI of one address drops its 2 MiB block: %u forms", (u64)forms);
+}
+
 int main(void)
 {
 	sync_hook = hook;
 	test_tlbi();
+	test_ranges();
+	test_tlbi_block();
 	test_permissions();
+	test_user_permissions();
 	test_hafdbs();
 	test_tags();
 	test_at();

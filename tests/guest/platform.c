@@ -240,6 +240,77 @@ static void test_timer(const struct timer *t)
 	wr32(rd + 0x180, 1u << t->intid);
 }
 
+/* ---- the clock, as QEMU's: PL031 ---- */
+
+#define RTC	0x09010000ull
+#define RTC_SPI (32 + 2)
+
+static void rtc_note(unsigned intid)
+{
+	irq.n++;
+	irq.intid = intid;
+	irq.active = rd32(RTC + 0x14) << 1 | rd32(RTC + 0x18); /* RIS, MIS */
+	wr32(RTC + 0x1c, 0x80000000);			       /* ICR: whatever is written */
+	irq.pending = rd32(RTC + 0x14) << 1 | rd32(RTC + 0x18);
+}
+
+static bool rtc_pending(void)
+{
+	return rd32(GICD + 0x204) >> (RTC_SPI & 31) & 1;
+}
+
+static void test_rtc(void)
+{
+	static const u32 ids[8] = {0x31, 0x10, 0x14, 0, 0x0d, 0xf0, 0x05, 0xb1};
+	u32 before = rd32(RTC);
+	unsigned bad = 0;
+	u64 start;
+
+	for (unsigned i = 0; i < 8; i++) {
+		u64 at = RTC + 0xfe0 + 4 * i;
+
+		wr32(at, 0xdeadbeef);
+		wr8(at, 0xef);
+		bad += rd32(at) != ids[i] || rd8(at) != ids[i];
+	}
+	wr32(RTC + 0x14, ~0u);
+	wr32(RTC + 0x18, ~0u);
+	bad += rd32(RTC + 0x14) || rd32(RTC + 0x18);
+	result(!bad, "RTC: identification and status are read-only");
+	irq_hook = rtc_note;
+	irq.n = 0;
+	wr32(RTC + 4, before + 1);
+	start = now();
+	while (rd32(RTC) == before && now() - start < 3000 * MS)
+		;
+	while (!rd32(RTC + 0x14) && now() - start < 3000 * MS)
+		;
+	result(rd32(RTC) == before + 1 && rd32(RTC + 0x14) == 1 && !rtc_pending(),
+	       "RTC: the alarm, and no interrupt while IMSC is clear");
+	wr32(RTC + 0x10, 1);
+	result(rtc_pending() && !irq.n, "RTC: pending");
+	wr32(GICD + 0x84, rd32(GICD + 0x84) | 1u << (RTC_SPI & 31)); /* group 1 */
+	*(volatile u8 *)(GICD + 0x400 + RTC_SPI) = 0x80;
+	wr32(GICD + 0x104, 1u << (RTC_SPI & 31));
+	result(irq_within(1000) && irq.intid == RTC_SPI && irq.active == 3 && !irq.pending &&
+		       !rtc_pending(),
+	       "RTC: interrupt, cleared by any write to ICR");
+	wr32(RTC + 0x10, 0);
+	wr32(GICD + 0x184, 1u << (RTC_SPI & 31));
+}
+
+/* ---- the PL011, by bytes as by words ---- */
+
+static void test_uart(void)
+{
+	static const char text[] = "# written by bytes\n";
+	const u64 uart = 0x09000000ull;
+
+	for (unsigned i = 0; i < sizeof(text) - 1; i++)
+		wr8(uart, (u8)text[i]);
+	result(!(rd32(uart + 0x18) & 8) && rd8(uart + 0xfe0) == 0x11, "UART: byte accesses");
+}
+
 /* ---- all 32 virtio transports of the board can be read, devices behind them or not ---- */
 
 static u64 aborted;
@@ -272,6 +343,8 @@ int main(void)
 	test_sgi();
 	test_timer(&virtual);
 	test_timer(&physical);
+	test_rtc();
+	test_uart();
 	test_virtio_slots();
 	result(psci(0x84000000, 0, 0, 0) >= 0x10000, "PSCI_VERSION");
 	result((s32)psci(0x8400ff00, 0, 0, 0) == -1 && (s32)psci(0x4b000000, 0, 0, 0) == -1,

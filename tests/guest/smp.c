@@ -20,6 +20,45 @@ static void go_off(void *arg)
 		cpu_off();
 }
 
+/* All ask for the same CPU at once: one is served, and the CPU is on from then on. */
+static s64 on_result[MAX_CPUS];
+static u32 asked;
+
+static void on_race(void *arg)
+{
+	if (this_cpu() == off_cpu)
+		cpu_off();
+	while (psci(AFFINITY, mpidr_of(off_cpu), 0, 0) != 1)
+		relax();
+	__atomic_fetch_add(&asked, 1, __ATOMIC_SEQ_CST);
+	while (load_acquire(&asked) < n_cpus - 1)
+		;
+	on_result[this_cpu()] = psci(CPU_ON, mpidr_of(off_cpu), (u64)secondary_start, off_cpu);
+}
+
+static void test_power_race(void)
+{
+	unsigned bad = 0;
+
+	for (unsigned turn = 0; turn < 10; turn++) {
+		unsigned won = 0;
+
+		off_cpu = turn % (n_cpus - 1) + 1;
+		asked = 0;
+		cpus_run(n_cpus, on_race, NULL);
+		for (unsigned i = 0; i < n_cpus; i++) {
+			if (i == off_cpu)
+				continue;
+			won += on_result[i] == 0;
+			bad += on_result[i] != 0 && on_result[i] != -4;
+		}
+		bad += won != 1;
+		bad += psci(AFFINITY, mpidr_of(off_cpu), 0, 0) != 0;
+		cpus_start(); /* waits for it */
+	}
+	result(!bad, "CPU_ON by all at once: one SUCCESS, ALREADY_ON");
+}
+
 static void test_power(void)
 {
 	u64 start = now();
@@ -28,6 +67,12 @@ static void test_power(void)
 	       "CPU_ON of a running CPU: ALREADY_ON");
 	result(psci(CPU_ON, mpidr_of(n_cpus), (u64)secondary_start, 0) == -2,
 	       "CPU_ON of no CPU: INVALID_PARAMETERS");
+	result(psci(CPU_ON, 1ull << 32, (u64)secondary_start, 0) == -2 &&
+		       psci(CPU_ON, 15 << 8, (u64)secondary_start, 0) == -2 &&
+		       psci(AFFINITY, mpidr_of(n_cpus), 0, 0) == -2 &&
+		       psci(AFFINITY, mpidr_of(0), 1, 0) == -2,
+	       "affinities that no CPU has");
+	result(psci(1337, 0, 0, 0) == -1, "no such function: NOT_SUPPORTED");
 	result(psci(AFFINITY, mpidr_of(n_cpus - 1), 0, 0) == 0, "AFFINITY_INFO: on");
 	if (n_cpus == 1)
 		return;
@@ -40,6 +85,7 @@ static void test_power(void)
 		cpus_start();
 	}
 	result(now() - start < 20000000000ull, "20 times CPU_OFF, AFFINITY_INFO, CPU_ON");
+	test_power_race();
 }
 
 /* ---- atomics ---- */

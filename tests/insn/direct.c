@@ -52,6 +52,7 @@ static struct dbt_vm *vm;
 static struct dbt_vcpu *vcpu;
 static enum dbt_rules_mode rules = DBT_RULES_LEARNED;
 static struct dbt_config switches; /* the ablation switches only */
+static bool one_vcpu;
 
 /* ---- the machine ---- */
 
@@ -141,7 +142,7 @@ static int machine_init(void)
 				   .mmio_write = no_mmio_write,
 				   .sysreg_read = no_sysreg_read,
 				   .sysreg_write = no_sysreg_write};
-	cfg.max_vcpus = 1;
+	cfg.max_vcpus = one_vcpu ? 1 : 2; /* what atomics and exclusives do for several */
 	cfg.rules = rules;
 	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ram == MAP_FAILED || dbt_vm_create(&cfg, &vm, &err) ||
@@ -378,6 +379,7 @@ static bool switch_off(const char *name)
 		{"across_memory", &switches.no_across_memory},
 		{"define_before_use", &switches.no_define_before_use},
 		{"interrupt_checks", &switches.poll_always},
+		{"smp", &one_vcpu},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 
+#include "dbt/a64/regs.h"
 #include "dbt/dbt.h"
 #include "dbt/hir.h"
 #include "dbt/vm.h"
@@ -19,7 +20,9 @@
 #define RAM	 0x40000000ull
 #define RAM_SIZE (32u << 20)
 #define DATA	 (RAM + 0x1000) /* REC_MEM bytes; the base register points to the middle */
+#define TABLE	 (RAM + 0x7000) /* of level 1: with the MMU off misaligned accesses would fault */
 #define VECTORS	 (RAM + 0x8000) /* filled with HVC: an exception ends the run */
+#define ALIAS	 0x40000000ull	/* added to an address: the same memory, EL1's alone */
 #define CODE	 (RAM + 0x10000)
 #define WORDS	 24 /* instructions per pattern */
 #define STATES	 12 /* register states each runs on */
@@ -49,6 +52,20 @@ static int start(void)
 	for (unsigned i = 0; i < 0x800; i += 4)
 		memcpy(ram + (VECTORS - RAM) + i, &(u32){HVC}, 4);
 	return dbt_vm_set_memory(vm, GPA(RAM), RAM_SIZE, ram) || dbt_vcpu_create(vm, 0, &cpu);
+}
+
+/* RAM at its own addresses, and a second time, where EL1's code may be although EL0 may write here.
+ */
+static void map_memory(void)
+{
+	const u64 block = RAM | 1 << 10 | 3 << 8 | 1; /* AF, inner shareable, attribute 0 */
+
+	memcpy(ram + (TABLE - RAM) + 8 * (RAM >> 30), &(u64){block | (at_el0 ? 1 << 6 : 0)}, 8);
+	memcpy(ram + (TABLE - RAM) + 8 * ((RAM + ALIAS) >> 30), &block, 8);
+	cpu->sys.mair_el1 = 0xff;
+	cpu->sys.tcr_el1 = 25;
+	cpu->sys.ttbr0_el1 = TABLE;
+	cpu->sys.sctlr_el1 |= SCTLR_M;
 }
 
 static void stop(void)
@@ -95,12 +112,12 @@ static void run_translated(struct simd_record *r, u64 at)
 	assert_int_equal(cpu_pstate_set(cpu, at_el0 ? EL0T : EL1H), 0);
 	cpu->pc = at;
 	cpu->sys.elr_el1 = 0;
-	cpu->sys.vbar_el1 = VECTORS;
+	cpu->sys.vbar_el1 = VECTORS + ALIAS;
 	cpu->sys.cpacr_el1 = 3u << 20; /* no FP trap */
 	state_to_cpu(r);
 	assert_int_equal(dbt_vcpu_run(cpu, &e), DBT_EXIT_HVC);
 	/* At EL0 the SVC ends in the vector's HVC. */
-	end = at_el0 && cpu->pc == VECTORS + 0x404 ? cpu->sys.elr_el1 : cpu->pc;
+	end = at_el0 && cpu->pc == VECTORS + ALIAS + 0x404 ? cpu->sys.elr_el1 : cpu->pc;
 	if (end != at + 8)
 		print_error("%08x: exception, ESR %llx FAR %llx\n", r->raw,
 			    (unsigned long long)cpu->sys.esr_el1,
@@ -254,6 +271,7 @@ static void check_all(u32 features, bool el0, u64 seed)
 	host_features_mask = features;
 	at_el0 = el0;
 	assert_int_equal(start(), 0);
+	map_memory();
 	n_inline = n_helper = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(simd_patterns); i++) {
 		const struct simd_pattern *p = &simd_patterns[i];
