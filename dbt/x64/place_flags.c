@@ -288,10 +288,10 @@ static void cinc(struct place *p, const struct hir *h)
 	int r, t;
 
 	if (carry && p->fl_eflags && !p->fl_fcmp && !p->fl_live[p->i]) {
+		bool cf = p->pol_add == (h->cc == A64_CS); /* CF says cc, else its inverse */
+
 		r = load_into_dst(p, h, &h->a, NULL);
-		/* CF is C or its inverse: a + CF, or a - -1 - CF */
-		x_alu_i(a, h->w, p->pol_add == (h->cc == A64_CS) ? XADC : XSBB, xr(r),
-			p->pol_add == (h->cc == A64_CS) ? 0 : -1);
+		x_alu_i(a, h->w, cf ? XADC : XSBB, xr(r), cf ? 0 : -1);
 		p->fl_eflags = false;
 		dst_put(p, h, r);
 		return;
