@@ -133,9 +133,10 @@ struct dbt_vcpu {
 };
 
 struct a64_insn;
+bool nzcv_meets(u32 nzcv, unsigned cond); /* a condition code of instructions */
 /*
- * NZCV of `in`: SUBS, ADDS or ANDS, immediate or unshifted register, whose operands are unchanged; if
- * its result is in the place of its first operand, it is SUBS or ADDS of an immediate.
+ * NZCV of `in`: SUBS, ADDS or ANDS, immediate or unshifted register, whose operands are unchanged;
+ * if its result is in the place of its first operand, it is SUBS or ADDS of an immediate.
  */
 void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
 

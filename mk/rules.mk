@@ -91,6 +91,9 @@ $(BUILD)/profile/train.prof: | $(BUILD)/armature
 	$(Q)/usr/bin/python3 -B rules/learn/profile.py --armature $(BUILD)/armature --guest $(GUEST) --out $(@D) train
 LEARN_PROFILE := $(if $(wildcard $(GUEST)/bench.img),$(BUILD)/profile/train.prof)
 
+# Pairs proven as they were before generalisation, the most frequent first: they are many.
+LEARN_PAIRS ?= 3000
+
 # Fetch, compile, learn, choose, prove; then prove the pairs as they were before generalisation, and say in docs/rules.md
 # how many there were at each step. The solver's limit is short, for there are many: what it does not decide is left out.
 learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/libarmature.a $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned and docs/rules.md
@@ -98,8 +101,9 @@ learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/libarmature.a
 	$(Q)mkdir -p rules/learned
 	$(Q)cp $(LEARN_DIR)/all/corpus.rules rules/learned/corpus.rules
 	$(Q)cp $(LEARN_DIR)/all/proofs/corpus.proofs rules/proofs/corpus.proofs
+	$(Q)/usr/bin/python3 -B rules/learn/select.py $(LEARN_DIR)/pairs.rules --max $(LEARN_PAIRS) --out $(LEARN_DIR)/pairs-often.rules
 	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --timeout 2 $(RULES_MODEL:%=--model %) \
-		--records $(LEARN_DIR)/all/proofs $(LEARN_DIR)/pairs.rules >$(LEARN_DIR)/pairs.log
+		--records $(LEARN_DIR)/all/proofs $(LEARN_DIR)/pairs-often.rules >$(LEARN_DIR)/pairs.log
 	$(Q)/usr/bin/python3 -B rules/learn/report.py learn --stats $(LEARN_DIR)/stats --pairs-log $(LEARN_DIR)/pairs.log \
 		--chosen $(LEARN_DIR)/all/choose.log --proofs-log $(LEARN_DIR)/all/prove.log --corpus $(BUILD)/corpus/list \
 		--rules rules/learned/corpus.rules --doc docs/rules.md

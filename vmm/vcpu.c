@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,9 @@
 #include "vmm/machine_internal.h"
 
 /* ---- sleeping and waking ---- */
+
+#define SHORT_WAIT_NS	 100000
+#define SHORT_WAIT_TURNS 64 /* looks at the clock before others get the host's core */
 
 static void vcpu_wake(struct vcpu *v)
 {
@@ -86,6 +90,26 @@ static void vcpu_sleep(struct vcpu *v, u64 limit)
 	atomic_store(&v->sleeping, 0);
 	gtimer_sleep_end(m->timer, v->index);
 	v->wfi_sleeps++;
+}
+
+/*
+ * WFI, WFIT. A wait shorter than the host takes to sleep and to wake up is spent awake: Linux's
+ * udelay() is a WFIT.
+ */
+static void vcpu_wait(struct vcpu *v, u64 limit)
+{
+	struct dbt_vm *vm = v->m->dbt;
+	u64 now = dbt_vm_clock(vm);
+
+	if (limit - now > SHORT_WAIT_NS) {
+		vcpu_sleep(v, limit);
+		return;
+	}
+	for (unsigned turn = 1; now < limit && !must_wake(v); now = dbt_vm_clock(vm))
+		if (turn++ % SHORT_WAIT_TURNS)
+			__builtin_ia32_pause();
+		else
+			sched_yield();
 }
 
 /* ---- firmware calls ---- */
@@ -211,7 +235,7 @@ static void vcpu_exit(struct vcpu *v, const struct dbt_exit *e)
 {
 	switch (e->reason) {
 	case DBT_EXIT_KICK: break;
-	case DBT_EXIT_WFI: vcpu_sleep(v, e->data.wfi.until); break;
+	case DBT_EXIT_WFI: vcpu_wait(v, e->data.wfi.until); break;
 	case DBT_EXIT_HVC:
 	case DBT_EXIT_SMC: vcpu_firmware_call(v); break;
 	case DBT_EXIT_DEBUG: gdbstub_debug_exit(v->m->gdb, v->index, e); break;

@@ -172,27 +172,10 @@ void fpx_fcmp(struct fp_x *x)
 	cpu_nzcv_set(x->cpu, compare(x, x->d->flags & FPX_SWAP));
 }
 
-static bool cond_holds(u32 nzcv, unsigned cond)
-{
-	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
-
-	switch (cond >> 1) {
-	case 0: r = z; break;
-	case 1: r = c; break;
-	case 2: r = n; break;
-	case 3: r = v; break;
-	case 4: r = c && !z; break;
-	case 5: r = n == v; break;
-	case 6: r = n == v && !z; break;
-	default: return true;
-	}
-	return r != (cond & 1);
-}
-
 void fpx_fccmp(struct fp_x *x)
 {
 	x->no_v = true;
-	cpu_nzcv_set(x->cpu, cond_holds(cpu_nzcv_get(x->cpu), x->in->cond) ? compare(x, false)
+	cpu_nzcv_set(x->cpu, nzcv_meets(cpu_nzcv_get(x->cpu), x->in->cond) ? compare(x, false)
 									   : x->in->amount);
 }
 

@@ -28,6 +28,23 @@ void cpu_nzcv_set(struct dbt_vcpu *cpu, u32 nzcv)
 			       (nzcv & 2 ? 0 : HOST_CF) | (nzcv & 1));
 }
 
+bool nzcv_meets(u32 nzcv, unsigned cond)
+{
+	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
+
+	switch (cond >> 1) {
+	case 0: r = z; break;
+	case 1: r = c; break;
+	case 2: r = n; break;
+	case 3: r = v; break;
+	case 4: r = c && !z; break;
+	case 5: r = n == v; break;
+	case 6: r = n == v && !z; break;
+	default: return true;
+	}
+	return r != (cond & 1);
+}
+
 void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in)
 {
 	bool imm = in->op == A64_SUBS_imm || in->op == A64_ADDS_imm || in->op == A64_ANDS_imm;

@@ -182,7 +182,7 @@ void place_fallthrough(struct place *p)
 /* On x86 condition cc the branch behind the CCMP h goes where h's constant NZCV lead. */
 void ccmp_jump(struct place *p, unsigned cc, const struct hir *h)
 {
-	p->early_taken = cond_of_nzcv(h[1].cc, (unsigned)h->c.imm);
+	p->early_taken = nzcv_meets((u32)h->c.imm, h[1].cc);
 	if (p->early_taken)
 		align_link(p, h[1].a.imm, 2);
 	p->early = x_jcc_fwd(&p->a, cc);

@@ -188,24 +188,6 @@ unsigned flags_cond(struct place *p, unsigned cc)
 	return map[cc];
 }
 
-/* Does condition cc hold? */
-bool cond_of_nzcv(unsigned cc, unsigned nzcv)
-{
-	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1, r;
-
-	switch (cc >> 1) {
-	case 0: r = z; break;
-	case 1: r = c; break;
-	case 2: r = n; break;
-	case 3: r = v; break;
-	case 4: r = c && !z; break;
-	case 5: r = n == v; break;
-	case 6: r = n == v && !z; break;
-	default: return true;
-	}
-	return r != (cc & 1);
-}
-
 static void carry_to_cf(struct place *p, bool want_add)
 {
 	struct xasm *a = &p->a;
@@ -306,10 +288,10 @@ static void cinc(struct place *p, const struct hir *h)
 	int r, t;
 
 	if (carry && p->fl_eflags && !p->fl_fcmp && !p->fl_live[p->i]) {
+		bool cf = p->pol_add == (h->cc == A64_CS); /* CF says cc, else its inverse */
+
 		r = load_into_dst(p, h, &h->a, NULL);
-		/* CF is C or its inverse: a + CF, or a - -1 - CF */
-		x_alu_i(a, h->w, p->pol_add == (h->cc == A64_CS) ? XADC : XSBB, xr(r),
-			p->pol_add == (h->cc == A64_CS) ? 0 : -1);
+		x_alu_i(a, h->w, cf ? XADC : XSBB, xr(r), cf ? 0 : -1);
 		p->fl_eflags = false;
 		dst_put(p, h, r);
 		return;

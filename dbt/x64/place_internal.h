@@ -181,7 +181,6 @@ void flags_to_mem(struct place *p);		   /* cpu->host_nzcv is right from here on 
 void flags_defined(struct place *p, bool pol_add); /* EFLAGS now hold NZCV */
 unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds iff cc does */
 void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
-bool cond_of_nzcv(unsigned cc, unsigned nzcv);
 void flags_carry(struct place *p, bool want_add); /* CF = C (want_add) or NOT C */
 
 /* NZCV is dead on both edges of a conditional branch. */

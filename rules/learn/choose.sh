@@ -31,6 +31,12 @@ choose() { # rules, how, least, out
 }
 
 echo "choose: $candidates" >&2
+if [ -n "$profile" ]; then # what is never executed need not be tried
+	"$build/rules-eval" --grams "$profile" >"$dir/grams"
+	/usr/bin/python3 -B "$here/select.py" "$candidates" --grams "$dir/grams" --max "${TRY:-1500}" --out "$dir/tried.rules" |
+		tee "$dir/tried.log"
+	candidates=$dir/tried.rules
+fi
 choose "$candidates" --uses 2 "$dir/chosen.rules" >"$dir/choose.log"
 cat "$dir/choose.log"
 # shellcheck disable=SC2086

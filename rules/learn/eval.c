@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules-eval [--uses | --marginal] PROFILE...
+ * rules-eval [--uses | --marginal | --grams] PROFILE...
  *
  * What the compiled-in rules would do with what a guest executed (armature run --profile): every
  * block is translated again with base rules alone and with learned ones, weighted by how often it
  * ran. Prints executed instructions by who translated them, and host instructions in line for one
  * of the guest's. --uses prints "COUNT SAVED NAME" for every learned rule instead: executions, and
  * host instructions that the blocks it is used in save against the base rules, shared by their
- * learned rules; --marginal what is lost when that rule alone is left out.
+ * learned rules; --marginal what is lost when that rule alone is left out. --grams prints
+ * "COUNT OP..." for every sequence of up to six instructions that was executed.
  */
 #include <Zydis/Zydis.h>
 #include <inttypes.h>
@@ -165,6 +166,72 @@ static void add_uses(const struct line *l, struct tr *tr, unsigned base, unsigne
 	vm->rule_skip = 0;
 }
 
+/* ---- which sequences of ops are executed at all ---- */
+
+#define GRAM_MAX  6
+#define GRAM_BITS 22
+
+struct gram {
+	u16 op[GRAM_MAX];
+	u64 count;
+};
+static struct gram *grams;
+
+static void gram_add(const u16 *op, unsigned n, u64 count)
+{
+	struct gram key = {.count = count};
+	u64 h = 1469598103934665603ull;
+	u32 i;
+
+	for (unsigned k = 0; k < n; k++) {
+		key.op[k] = op[k];
+		h = (h ^ op[k]) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 31;
+	}
+	i = (u32)h & ((1u << GRAM_BITS) - 1);
+	for (u32 k = 0; k < 64; k++, i = (i + 1) & ((1u << GRAM_BITS) - 1)) {
+		if (!grams[i].count)
+			grams[i] = key;
+		else if (!memcmp(grams[i].op, key.op, sizeof(key.op)))
+			grams[i].count += count;
+		else
+			continue;
+		return;
+	}
+}
+
+static void count_grams(FILE *f)
+{
+	static char buf[1 << 16];
+	struct a64_insn in;
+	struct line l;
+	u16 op[64];
+
+	while (fgets(buf, sizeof(buf), f)) {
+		if (!parse_line(buf, &l))
+			continue;
+		for (unsigned i = 0; i < l.n; i++) {
+			a64_decode(l.word[i], &in);
+			op[i] = in.op;
+		}
+		for (unsigned i = 0; i < l.n; i++)
+			for (unsigned n = 1; n <= GRAM_MAX && i + n <= l.n; n++)
+				gram_add(op + i, n, l.count);
+	}
+}
+
+static void print_grams(void)
+{
+	for (u32 i = 0; i < 1u << GRAM_BITS; i++) {
+		if (!grams[i].count)
+			continue;
+		printf("%" PRIu64, grams[i].count);
+		for (unsigned k = 0; k < GRAM_MAX && grams[i].op[k]; k++)
+			printf(" %s", a64_op_name(grams[i].op[k]));
+		printf("\n");
+	}
+}
+
 static void eval_file(FILE *f, struct sum *base, struct sum *learned)
 {
 	static char buf[1 << 16];
@@ -232,6 +299,10 @@ int main(int argc, char **argv)
 			list = true;
 			continue;
 		}
+		if (!strcmp(argv[i], "--grams")) {
+			grams = calloc(1u << GRAM_BITS, sizeof(*grams));
+			continue;
+		}
 		if (!strcmp(argv[i], "--marginal")) {
 			list = marginal = true;
 			continue;
@@ -241,8 +312,15 @@ int main(int argc, char **argv)
 			perror(argv[i]);
 			return 1;
 		}
-		eval_file(f, &base, &learned);
+		if (grams)
+			count_grams(f);
+		else
+			eval_file(f, &base, &learned);
 		fclose(f);
+	}
+	if (grams) {
+		print_grams();
+		return 0;
 	}
 	if (list) {
 		for (unsigned i = 0; i < rules_count; i++)

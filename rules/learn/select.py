@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Chooses from the learner's candidates those worth a proof and a place in the tables.
 
-    select.py CANDIDATES --uses FILE [--max N] [--least SHARE] --out FILE
+    select.py CANDIDATES [--uses FILE | --grams FILE] [--max N] [--least SHARE] --out FILE
 
 --uses is `rules-eval --uses` or `--marginal` of training profiles: "EXECUTIONS SAVED NAME". Rules that save at least
 --least host instructions of a million that the training profile saves in all are kept, the best first.
-Without --uses the most frequent of the corpus are.
+--grams is `rules-eval --grams`: rules whose sequence of ops is executed are kept, the most often executed first.
+Without either the most frequent of the corpus are.
 """
 import argparse
 import re
@@ -24,17 +25,50 @@ def read_rules(path):
     return head, rules
 
 
+def sequences(text, classes):
+    """The sequences of ops a rule matches."""
+    guest = re.search(r"^guest (.*?)^(?:when|let|host) ", text, re.M | re.S).group(1)
+    var = dict(re.findall(r"<(\w+)> in (\w+)", text))
+    ops = [line.split()[0] for line in guest.splitlines()]
+    all_ = [()]
+    for op in ops:
+        name = re.sub(r"\.(\w+|<\w+>)$", "", op)
+        m = re.fullmatch(r"<(\w+)>", name)
+        members = classes[var[m.group(1)]] if m else [name]
+        all_ = [s + (o,) for s in all_ for o in members]
+    return all_
+
+
+def executed(rules, head, path, most):
+    """The rules whose sequences are executed most often in the profile."""
+    classes = {m.group(1): re.findall(r"^\t(\w+)", m.group(2), re.M)
+               for m in re.finditer(r"^class (\w+).*\n((?:\t.*\n)+)", head, re.M)}
+    count = {}
+    with open(path) as f:
+        for line in f:
+            n, *ops = line.split()
+            count[tuple(ops)] = int(n)
+    weight = {r[0]: sum(count.get(s, 0) for s in sequences(r[2], classes)) for r in rules}
+    rules = [r for r in rules if weight[r[0]]]
+    rules.sort(key=lambda r: (-weight[r[0]], r[0]))
+    return rules[:most]
+
+
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("candidates")
     ap.add_argument("--uses")
+    ap.add_argument("--grams")
     ap.add_argument("--max", type=int, default=600)
     ap.add_argument("--least", type=float, default=20)
     ap.add_argument("--out", required=True)
     a = ap.parse_args()
     head, rules = read_rules(a.candidates)
+    found = len(rules)
     saved = {}
-    if a.uses:
+    if a.grams:
+        picked = executed(rules, head, a.grams, a.max)
+    elif a.uses:
         with open(a.uses) as f:
             for line in f:
                 n, s, name = line.split()
@@ -48,7 +82,7 @@ def main():
     with open(a.out, "w") as f:
         f.write(head)
         f.write("\n".join(r[2] for r in picked))
-    print(f"{len(rules)} candidates, {len(picked)} chosen")
+    print(f"{found} candidates, {len(picked)} chosen")
 
 
 main()

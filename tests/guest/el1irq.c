@@ -150,6 +150,7 @@ static void wfit(u64 until)
 static void test_wait(void)
 {
 	u64 t0 = now(), t1;
+	unsigned early = 0;
 
 	asm volatile("msr daifset, #2");
 	irq.n = 0;
@@ -170,15 +171,26 @@ static void test_wait(void)
 	wfit(t0);
 	wfit(0);
 	result(now() - t0 < 1000000000, "WFIT: a deadline of the past");
-	t0 = now();
-	wfit(t0 + 3000000);
-	result(now() >= t0 + 3000000, "WFIT lasts until its deadline");
+	for (u64 ns = 1000; ns < 4000000; ns *= 2) {
+		t0 = now();
+		wfit(t0 + ns);
+		early += now() < t0 + ns;
+	}
+	result(!early, "WFIT lasts until its deadline, near or far");
 	irq.n = 0;
 	msr(cntv_tval_el0, 1000000);
 	msr(cntv_ctl_el0, 1);
 	isb();
 	wfit(~0ull);
 	result(irq.n == 1, "WFIT ends by an interrupt");
+	irq.n = 0;
+	t0 = now();
+	msr(cntv_tval_el0, 5000);
+	msr(cntv_ctl_el0, 1);
+	isb();
+	while (!irq.n)
+		wfit(now() + 90000);
+	result(now() - t0 >= 5000, "... a short one, too");
 }
 
 /* ---- performance monitors ---- */

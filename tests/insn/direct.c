@@ -75,7 +75,7 @@ static void tables_build(void)
 	put64(TABLES + 0x1000 + (CODE_BASE >> 30 & 511) * 8, (RAM_BASE + TABLES + 0x2000) | 3);
 	put64(TABLES + 0x2000 + (CODE_BASE >> 21 & 511) * 8, (RAM_BASE + TABLES + 0x3000) | 3);
 	for (unsigned p = 0; p < CASE_SLOTS * SLOT_BYTES / PAGE; p++)
-		map_page(CODE_BASE + p * PAGE, CODE + p * PAGE, el0_rw | pxn);
+		map_page(CODE_BASE + p * PAGE, CODE + p * PAGE, el0_ro | pxn);
 	for (unsigned p = 1; p <= 3; p++)
 		map_page(WIN_BASE + p * PAGE, WINDOW + p * PAGE,
 			 (p == 3 ? el0_ro : el0_rw) | pxn | uxn);

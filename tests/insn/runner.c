@@ -244,6 +244,13 @@ static void slot_write(const struct insn_case *c, const struct regs *r)
 	*(uint64_t *)(slot + SLOT_BYTES - 8) = (uint64_t)case_leave;
 }
 
+/* While cases run a wild store of one must not change another: the engines lay slots out
+ * differently. */
+static void slots_protect(bool writable)
+{
+	sys(SYS_mprotect, CODE_BASE, (long)(CASE_SLOTS * SLOT_BYTES), writable ? 3L : 5L);
+}
+
 static void slots_sync(void)
 {
 	uint64_t end = CODE_BASE + CASE_SLOTS * SLOT_BYTES, ctr, line_bytes;
@@ -285,6 +292,7 @@ static void run_all(const struct case_header *h, struct insn_case *cases)
 		uint32_t n = 0;
 
 		memset(used, 0, sizeof(used));
+		slots_protect(true);
 		while (done + n < h->count && n < CASE_SLOTS &&
 		       !used[cases[done + n].slot % CASE_SLOTS]) {
 			batch[n] = &cases[done + n];
@@ -295,6 +303,7 @@ static void run_all(const struct case_header *h, struct insn_case *cases)
 			n++;
 		}
 		slots_sync();
+		slots_protect(false);
 		set_alarm(20);
 		for (uint32_t i = 0; i < n; i++) {
 			case_run(batch[i]);
