@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # From the learner's candidates to rules worth their place: choose.sh BUILD PROFILE CANDIDATES DIR
 #
-# Those that save host instructions in the training profile (choose.log) are proven (prove.log); of the proven ones those
-# stay that the others cannot replace: DIR/corpus.rules. Records of proofs are kept in DIR/proofs, other files of DIR are made
+# Those that save host instructions in the training profile, and the most frequent of the corpus that lose nothing there
+# (choose.log), are proven (prove.log); of the proven ones those stay that lose nothing beside the others: DIR/corpus.rules. Records of proofs are kept in DIR/proofs, other files of DIR are made
 # anew. PROFILE may be empty: then the most frequent candidates are taken. JOBS: processes, LIBS: libraries to link,
 # BASE and MODEL: base rules and the semantic model's sources.
 set -eu
@@ -20,14 +20,14 @@ evaluator() {
 		"$build/libarmature.a" $LIBS -lZydis -pthread
 }
 
-choose() { # rules, how, least, out
+choose() { # rules, how, least saved, so many more, out
 	if [ -z "$profile" ]; then
-		/usr/bin/python3 -B "$here/select.py" "$1" --max 300 --out "$4"
+		/usr/bin/python3 -B "$here/select.py" "$1" --max 300 --out "$5"
 		return
 	fi
 	evaluator "$1"
 	"$dir/rules-eval" "$2" "$profile" >"$dir/uses"
-	/usr/bin/python3 -B "$here/select.py" "$1" --uses "$dir/uses" --least "$3" --out "$4"
+	/usr/bin/python3 -B "$here/select.py" "$1" --uses "$dir/uses" --least "$3" --more "$4" --out "$5"
 }
 
 echo "choose: $candidates" >&2
@@ -37,14 +37,14 @@ if [ -n "$profile" ]; then # what is never executed need not be tried
 		tee "$dir/tried.log"
 	candidates=$dir/tried.rules
 fi
-choose "$candidates" --uses 2 "$dir/chosen.rules" >"$dir/choose.log"
+choose "$candidates" --uses 1000 60 "$dir/chosen.rules" >"$dir/choose.log"
 cat "$dir/choose.log"
 # shellcheck disable=SC2086
 "$build/rules-prove" -j "${JOBS:-2}" --timeout 5 $MODEL --records "$dir/proofs" --keep "$dir/proven.rules" \
 	"$dir/chosen.rules" >"$dir/prove.log" || true
 tail -n 1 "$dir/prove.log"
-choose "$dir/proven.rules" --marginal 1 "$dir/second.rules"
-choose "$dir/second.rules" --marginal 1 "$dir/corpus.rules"
+choose "$dir/proven.rules" --marginal 0 0 "$dir/second.rules"
+choose "$dir/second.rules" --marginal 0 0 "$dir/corpus.rules"
 # The records of what stayed, under its name.
 cp "$dir/proofs/chosen.proofs" "$dir/proofs/corpus.proofs"
 # shellcheck disable=SC2086

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Chooses from the learner's candidates those worth a proof and a place in the tables.
 
-    select.py CANDIDATES [--uses FILE | --grams FILE] [--max N] [--least SHARE] --out FILE
+    select.py CANDIDATES [--uses FILE | --grams FILE] [--max N] [--least N] [--often N] [--more N] --out FILE
 
 --uses is `rules-eval --uses` or `--marginal` of training profiles: "EXECUTIONS SAVED NAME". Rules that save at least
---least host instructions of a million that the training profile saves in all are kept, the best first.
+--least host instructions there are kept, the best first, and of the others that lose nothing the --more most frequent that
+the corpus has --often times or more: other programs may want them.
 --grams is `rules-eval --grams`: rules whose sequence of ops is executed are kept, the most often executed first.
 Without either the most frequent of the corpus are.
 """
@@ -60,7 +61,9 @@ def main():
     ap.add_argument("--uses")
     ap.add_argument("--grams")
     ap.add_argument("--max", type=int, default=600)
-    ap.add_argument("--least", type=float, default=20)
+    ap.add_argument("--least", type=int, default=1)
+    ap.add_argument("--often", type=int, default=20)
+    ap.add_argument("--more", type=int, default=0)
     ap.add_argument("--out", required=True)
     a = ap.parse_args()
     head, rules = read_rules(a.candidates)
@@ -73,9 +76,11 @@ def main():
             for line in f:
                 n, s, name = line.split()
                 saved[name] = int(s)
-        least = a.least * 1e-6 * sum(s for s in saved.values() if s > 0)
-        picked = [r for r in rules if saved.get(r[0], 0) > least]
+        picked = [r for r in rules if saved.get(r[0], 0) >= a.least]
         picked.sort(key=lambda r: (-saved[r[0]], r[0]))
+        rest = [r for r in rules if 0 <= saved.get(r[0], 0) < a.least and r[1] >= a.often]
+        rest.sort(key=lambda r: (-r[1], r[0]))
+        picked += rest[:a.more]
     else:
         picked = sorted(rules, key=lambda r: (-r[1], r[0]))
     picked = picked[: a.max]
