@@ -108,12 +108,26 @@ static void fix_movk(const struct rule *r, s64 *param, u64 *seed)
 	}
 }
 
+/* Numbers in the rule's text that no instruction of this width has: UBFM Wd, Wn, #0, #63. */
+static bool decodable(const struct rule *r, const struct instance *in)
+{
+	for (int k = 0; k < r->nguest; k++) {
+		const struct gval *f = r->guest[k].f;
+		s64 width = instance_width(r, in, k);
+
+		if ((f[F_IMMR].kind == GV_CONST && f[F_IMMR].v >= width) ||
+		    (f[F_IMMS].kind == GV_CONST && f[F_IMMS].v >= width))
+			return false;
+	}
+	return true;
+}
+
 bool conc_params(const struct rule *r, const struct instance *in, s64 *param, u64 *seed)
 {
 	struct expr_env env = {
 		.param = param, .width = in->width, .flags_dead = true, .dead_mask = ~0u};
 
-	for (int try = 0; try < 2000; try++) {
+	for (int try = 0; try < 2000 && decodable(r, in); try++) {
 		bool ok = true;
 
 		for (int i = 0; i < r->nparams; i++)
