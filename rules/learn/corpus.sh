@@ -10,6 +10,10 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 jobs=${JOBS:-$(nproc)}
+command -v cmake >/dev/null || {
+	echo "corpus: cmake is missing, which libjpeg-turbo's recipe needs: apt-get install cmake" >&2
+	exit 1
+}
 mkdir -p "$out/src" "$out/obj"
 out=$(cd "$out" && pwd)
 
