@@ -64,7 +64,8 @@ if [ ! -e "$build/openssl/.built" ]; then
 	cp -a "$(src openssl)" "$build/openssl"
 	(
 		cd "$build/openssl"
-		./Configure linux-aarch64 --cross-compile-prefix=$cross- no-shared
+		./Configure linux-aarch64 --cross-compile-prefix=$cross- no-shared \
+			no-idea no-mdc2 no-rc5 no-ssl3 no-ssl3-method enable-rfc3779 # as in Debian's rules
 		# The libraries under test are Debian's own; -o: make is to take them for up to date.
 		cp "$build"/libssl-dev/usr/lib/$cross/lib{crypto,ssl}.a .
 		make -j"$jobs" -o libcrypto.a -o libssl.a build_generated
