@@ -115,7 +115,7 @@ u64 profile_insns(const struct dbt_vm *vm)
 static void dump_host(const u16 *n, const u16 *before, FILE *f)
 {
 	for (u32 c = 0; c < XC_NUM; c++)
-		fprintf(f, "%c%u", c ? ',' : ' ', n[c] - before[c]);
+		fprintf(f, "%c%d", c ? ',' : ' ', n[c] - before[c]);
 }
 
 /* Part `part` of a block: up to side exit `part`, or the end. Returns how often the next one ran.
@@ -152,7 +152,7 @@ static u64 dump_part(const struct entry *e, unsigned part, u64 count, FILE *f)
 	dump_host(last ? e->host.n[0] : side[part].n, before, f);
 	dump_host(last ? e->host.n[1] : side[part].n_taken, none, f);
 	dump_host(last ? e->host.n[2] : none, none, f);
-	fprintf(f, " | %u\n",
+	fprintf(f, " | %d\n",
 		last ? e->live
 		     : !!(side[part].live & SIDE_NEXT) << 1 | !!(side[part].live & SIDE_TAKEN)
 								      << 2);
