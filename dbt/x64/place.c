@@ -322,7 +322,7 @@ static void analyse(struct place *p)
 
 		if (hir_is_conditional(h) &&
 		    i + 1 < tr->hir.n) /* as the successor's block sees it */
-			live = branch_side(p, h) & (SIDE_TAKEN | SIDE_NEXT);
+			live = branch_side(p->tr, h) & (SIDE_TAKEN | SIDE_NEXT);
 		p->fl_live[i] = live;
 		if (defines_flags(h))
 			live = p->vm->cfg.no_flag_liveness;

@@ -218,15 +218,7 @@ static void load_exclusive(struct place *p, const struct hir *h)
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(excl_va)), ra);
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(excl_val[0])), s);
 	x_mov_mi(a, 1, xm(RBP, CPU_OFF(excl_size)), 1 << h->size);
-	if (h->d.kind == H_NONE)
-		return;
-	if (opnd_is_mem(p, &h->d)) {
-		dst_done(p, &h->d, s);
-	} else {
-		int d = dst_reg(p, &h->d, NULL);
-
-		x_mov_rr(a, 8, d, s);
-	}
+	dst_put(p, h, s);
 }
 
 /*

@@ -156,11 +156,6 @@ static void emit_goto(struct place *p, s64 off, bool poll)
 	emit_indirect(p, true, false);
 }
 
-static bool is_last(const struct place *p, const struct hir *h)
-{
-	return h == &p->tr->hir.op[p->tr->hir.n - 1];
-}
-
 static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
 {
 	return off <= (s64)insn_off(p, h);
@@ -270,13 +265,13 @@ static void two_way(struct place *p, const struct hir *h, unsigned cc)
 }
 
 /*
- * A conditional branch that the block goes on behind. Nothing but the jump is in line; on the way
- * on, NZCV that is dead there by translate.c's look  (docs/dbt.md, Flags).
+ * A conditional branch that the block goes on behind. Nothing but the jump is in line; NZCV that
+ * translate.c found dead behind it is forgotten on the way on (docs/dbt.md, Flags).
  */
 static void side_exit(struct place *p, const struct hir *h, unsigned cc)
 {
 	struct xasm *a = &p->a;
-	u8 side = branch_side(p, h);
+	u8 side = branch_side(p->tr, h);
 	bool unsaved = p->fl_eflags && !p->fl_mem, save = unsaved && side & SIDE_TAKEN;
 	struct profile_side *sc = &p->side[p->nsides];
 	s64 taken = h->a.imm;
@@ -319,7 +314,7 @@ static void side_exit(struct place *p, const struct hir *h, unsigned cc)
 
 static void two_ways(struct place *p, const struct hir *h, unsigned cc)
 {
-	if (is_last(p, h))
+	if (is_last(p->tr, h))
 		two_way(p, h, cc);
 	else
 		side_exit(p, h, cc);
@@ -541,7 +536,7 @@ bool place_ctl(struct place *p, const struct hir *h)
 	bool branch = h->op >= HIR_B && h->op <= HIR_RET, done;
 	unsigned cat = branch ? cat_begin(p, XC_BRANCH) : p->a.cat;
 
-	if (branch && is_last(p, h))
+	if (branch && is_last(p->tr, h))
 		cache_drop_all(p);
 	if (branch && p->vm->cfg.no_across_blocks)
 		state_store(p, p->i);

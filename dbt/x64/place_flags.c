@@ -329,8 +329,8 @@ static void flags_const(struct place *p, unsigned nzcv)
 /* The branch behind h is its only reader: then the constant NZCV need not be made. */
 static bool ccmp_branches(const struct place *p, const struct hir *h)
 {
-	return p->i + 1 < p->tr->hir.n && h[1].op == HIR_BCC &&
-	       hir_flags_dead_behind(p->tr, h + 1) && !p->vm->cfg.no_lazy_flags;
+	return p->i + 1 < p->tr->hir.n && h[1].op == HIR_BCC && flags_dead_behind(p->tr, h + 1) &&
+	       !p->vm->cfg.no_lazy_flags;
 }
 
 static void ccmp(struct place *p, const struct hir *h)

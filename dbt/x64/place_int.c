@@ -234,15 +234,7 @@ static void carry_op(struct place *p, const struct hir *h)
 		flags_defined(p, !sub);
 	else
 		p->fl_eflags = false;
-	if (h->d.kind == H_NONE)
-		return;
-	if (opnd_is_mem(p, &h->d)) {
-		dst_done(p, &h->d, r);
-	} else {
-		int d = dst_reg(p, &h->d, NULL);
-
-		x_mov_rr(a, 8, d, r);
-	}
+	dst_put(p, h, r);
 }
 
 static void mov(struct place *p, const struct hir *h)

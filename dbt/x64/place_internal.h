@@ -183,12 +183,23 @@ unsigned flags_cond(struct place *p, unsigned cc); /* x86 condition that holds i
 void flags_from_fcmp(struct place *p); /* EFLAGS of ucomis a, b: NZCV to memory; EFLAGS are lost */
 void flags_carry(struct place *p, bool want_add); /* CF = C (want_add) or NOT C */
 
-/* NZCV is dead on both edges of a conditional branch. */
-static inline bool hir_flags_dead_behind(const struct tr *tr, const struct hir *h)
+static inline bool is_last(const struct tr *tr, const struct hir *h)
 {
-	if (h == &tr->hir.op[tr->hir.n - 1])
+	return h == &tr->hir.op[tr->hir.n - 1];
+}
+
+/* SIDE_* of a conditional branch that is not the block's last operation. */
+static inline u8 branch_side(const struct tr *tr, const struct hir *h)
+{
+	return tr->side[h->insn + tr->span[h->insn] - 1u];
+}
+
+/* NZCV is dead on both edges of a conditional branch. */
+static inline bool flags_dead_behind(const struct tr *tr, const struct hir *h)
+{
+	if (is_last(tr, h))
 		return !tr->live_taken && !tr->live_next;
-	return !(tr->side[h->insn + tr->span[h->insn] - 1u] & (SIDE_TAKEN | SIDE_NEXT));
+	return !(branch_side(tr, h) & (SIDE_TAKEN | SIDE_NEXT));
 }
 
 /* ---- schedule.c ---- */
@@ -230,12 +241,6 @@ void x_v(struct xasm *a, unsigned pp, unsigned map, unsigned wv, unsigned we, un
 static inline bool v_in_reg(const struct place *p, unsigned v)
 {
 	return p->vpin && p->vm->vmap[v] >= 0;
-}
-
-/* SIDE_* of a conditional branch that is not the block's last operation. */
-static inline u8 branch_side(const struct place *p, const struct hir *h)
-{
-	return p->tr->side[h->insn + p->tr->span[h->insn] - 1u];
 }
 
 static inline u32 insn_off(const struct place *p, const struct hir *h)

@@ -118,7 +118,7 @@ static bool only_zero(const struct tr *tr, unsigned reader)
 {
 	const struct hir *h = &tr->hir.op[reader];
 
-	return h->op == HIR_BCC && h->cc <= A64_NE && hir_flags_dead_behind(tr, h);
+	return h->op == HIR_BCC && h->cc <= A64_NE && flags_dead_behind(tr, h);
 }
 
 /* The flags of the operation at i, which keeps its result, are computed in front of op `to`. */
