@@ -52,7 +52,7 @@ SAN_FLAGS_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
 SAN_FLAGS_tsan  := -fsanitize=thread
 SAN_SKIP_asan   := test_sandbox
 SAN_SKIP_ubsan  := test_sandbox
-SAN_SKIP_tsan   := test_sandbox $(patsubst tests/unit/%.c,%,$(shell grep -lE 'dbt_vm_create|sys_fixture.h' $(UNIT_SRCS) 2>/dev/null))
+SAN_SKIP_tsan   := test_sandbox $(patsubst tests/unit/%.c,%,$(shell grep -lE 'dbt_vm_create|sys(reg)?_fixture.h' $(UNIT_SRCS) 2>/dev/null))
 export TSAN_OPTIONS := suppressions=$(CURDIR)/tests/tsan.supp
 
 .PHONY: asan ubsan tsan
