@@ -69,6 +69,7 @@ struct dbt_vcpu {
 	u8 in_code;	      /* translated code is running (signal handler's test) */
 	u8 v_pinned; /* ... and keeps vector registers in host registers (dbt_vm.vmap): EL0 code */
 	u64 *ld_tab, *st_tab, *ex_tab;	/* current view */
+	u64 ld_reg;			/* r15 in translated code: ld_tab, see VIEW_BEXTR */
 	u64 st_index;			/* (st_tab - ld_tab): added to the index for stores */
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;		/* saved host stack pointers */

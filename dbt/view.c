@@ -27,13 +27,16 @@ static void *reserve(u64 size)
 	return p;
 }
 
+#define VIEW_ALIGN 0x10000ull
+
 static int view_map(struct dbt_view *v)
 {
 	smp_lock_init(&v->lock);
-	v->ld = reserve(3 * TABLE_BYTES);
+	v->map = reserve(3 * TABLE_BYTES + 2 * VIEW_ALIGN);
 	v->filled = reserve(LOG_CAP * sizeof(u64) + 3 * MAP_BYTES);
-	if (!v->ld || !v->filled)
+	if (!v->map || !v->filled)
 		return -ENOMEM;
+	v->ld = (u64 *)(ALIGN_UP((u64)v->map, VIEW_ALIGN) + VIEW_BEXTR - VIEW_BEXTR_DISP);
 	v->st = v->ld + BIT(TABLE_BITS);
 	v->ex = v->st + BIT(TABLE_BITS);
 	v->blk_map = (u8 *)(v->filled + LOG_CAP);
@@ -44,8 +47,8 @@ static int view_map(struct dbt_view *v)
 
 static void view_unmap(struct dbt_view *v)
 {
-	if (v->ld)
-		munmap(v->ld, 3 * TABLE_BYTES);
+	if (v->map)
+		munmap(v->map, 3 * TABLE_BYTES + 2 * VIEW_ALIGN);
 	if (v->filled)
 		munmap(v->filled, LOG_CAP * sizeof(u64) + 3 * MAP_BYTES);
 }
@@ -355,6 +358,7 @@ void view_switch(struct dbt_vcpu *cpu)
 		cpu->ret_sp = cpu->ret_top; /* predictions lead to the other mode's code */
 	cpu->tr_mode = mode;
 	cpu->ld_tab = cpu->view->ld;
+	cpu->ld_reg = (u64)cpu->ld_tab + VIEW_BEXTR_DISP;
 	cpu->st_tab = cpu->view->st;
 	cpu->ex_tab = cpu->debug.all ? vm->none.ex : cpu->view->ex;
 	cpu->st_index = BIT(TABLE_BITS);

@@ -9,10 +9,17 @@
 #include "dbt/cpu.h"
 #include "dbt/dbt.h"
 
-#define PAGE_SHIFT	12
-#define PAGE_SIZE	4096ull
-#define TABLE_BITS	36 /* virtual page number bits in a flat table: 48-bit addresses */
-#define TABLE_BYTES	(8ull << TABLE_BITS)
+#define PAGE_SHIFT  12
+#define PAGE_SIZE   4096ull
+#define TABLE_BITS  36 /* virtual page number bits in a flat table: 48-bit addresses */
+#define TABLE_BYTES (8ull << TABLE_BITS)
+/*
+ * Tables begin this far (modulo 64 KiB) into the address space, so that the address of entry 0.5
+ * ends with the control word by which BEXTR takes the page number out of a guest address:
+ * translated code needs one register for both.
+ */
+#define VIEW_BEXTR	(TABLE_BITS << 8 | PAGE_SHIFT)
+#define VIEW_BEXTR_DISP 4
 #define MAX_SLOTS	8
 #define N_VIEWS		32	 /* EL0 views kept at least, least recently used out */
 #define N_VIEWS_MAX	(64 + 8) /* every vCPU pins one, and some are left to choose from */
@@ -131,6 +138,7 @@ struct dbt_view {
 	pthread_mutex_t lock;
 	u32 seq; /* goes on whenever entries are dropped: what a walk begun before found must not be
 		    entered */
+	void *map;
 	u64 *ld, *st, *ex;
 	u8 *blk_map;  /* a bit a 2 MiB region: entries were filled from a block mapping */
 	u8 *huge_map; /* ... from one larger than 2 MiB */

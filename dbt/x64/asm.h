@@ -355,6 +355,11 @@ static inline void x_rorx(struct xasm *a, unsigned w, int dst, struct xop src, u
 	x_vex(a, 3, 3, w == 8, 0, 0xf0, dst, 0, src, 1);
 	x8(a, n);
 }
+/* dst = the field of src that bits 7..0 (start) and 15..8 (length) of register ctl say. */
+static inline void x_bextr(struct xasm *a, unsigned w, int dst, struct xop src, int ctl)
+{
+	x_vex(a, 0, 2, w == 8, 0, 0xf7, dst, ctl, src, 0);
+}
 static inline void x_andn(struct xasm *a, unsigned w, int dst, int na, struct xop b)
 {
 	x_vex(a, 0, 2, w == 8, 0, 0xf2, dst, na, b, 0); /* dst = ~na & b */

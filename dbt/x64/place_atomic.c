@@ -80,7 +80,7 @@ static void excl_leave(struct place *p)
 	if (p->vm->cfg.max_vcpus < 2)
 		return;
 	x_alu_i(&p->a, 8, XADD, xm(REG_LDTAB, 0), 1);
-	x_mov_rm(&p->a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
+	x_mov_rm(&p->a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_reg)));
 }
 
 static void cas(struct place *p, const struct hir *h)
@@ -277,7 +277,7 @@ static void store_exclusive(struct place *p, const struct hir *h)
 	x_mov_imm(a, RAX, 1);
 	x_patch8(a, done);
 	if (smp)
-		x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
+		x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_reg)));
 	x_mov_mi(a, 1, xm(RBP, CPU_OFF(excl_size)), 0);
 	if (h->d.kind == H_NONE)
 		return;

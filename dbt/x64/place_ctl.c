@@ -81,8 +81,7 @@ static void emit_indirect(struct place *p, bool checked, bool call)
 		x_test_i(a, 1, xr(RAX), 3);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	}
-	x_rorx(a, 8, RCX, xr(RAX), 48);
-	x_shift_i(a, 8, 5, xr(RCX), 28);
+	x_bextr(a, 8, RCX, xr(RAX), REG_LDTAB);
 	x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(ex_tab)));
 	x_mov_rm(a, 8, RCX, xmi(RDX, RCX, 3, 0));
 	x_test_rr(a, 8, xr(RCX), RCX);

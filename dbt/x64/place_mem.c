@@ -3,13 +3,12 @@
  * Placement of guest memory accesses: the flat-table check, one per base and block.
  *
  *	lea   A, [base+lo]
- *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page, or
- *	test  A, size-1 ; jne ...			this out of line, for one access
- *	rorx  rdx, A, 48 ; shr rdx, 28			page number, bounded to 36 bits by
- *construction
- *	[add  rdx, st_index]				stores: the second table lies behind the
- *first mov   rdx, [r15+rdx*8] ; test rdx, rdx ; jz miss op    [base+rdx+disp]
- *non-canonical addresses raise #GP here
+ *	rorx  t, A, 12 ; cmp t, limit ; jae miss	the range must not cross its page,
+ *	test  A, size-1 ; jne ...	or this, the rest out of line, for one access
+ *	bextr rdx, A, r15	page number, bounded to 36 bits by construction
+ *	[add  rdx, st_index]	stores: the second table lies behind the first
+ *	mov   rdx, [r15+rdx*8-4] ; test rdx, rdx ; jz miss
+ *	op    [base+rdx+disp]	non-canonical addresses raise #GP here
  */
 #include "dbt/x64/place_internal.h"
 
@@ -249,8 +248,7 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 			p->op_busy &= ~BIT(t);
 		}
 	}
-	x_rorx(a, 8, RDX, xr(ra), 48);
-	x_shift_i(a, 8, 5, xr(RDX), 28);
+	x_bextr(a, 8, RDX, xr(ra), REG_LDTAB);
 	if (h->mflags & HM_UNPRIV) {
 		int t = alloc_scratch(p);
 
@@ -262,7 +260,7 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	} else {
 		if (g->store)
 			x_alu_rm(a, 8, XADD, RDX, xm(RBP, CPU_OFF(st_index)));
-		x_mov_rm(a, 8, RDX, xmi(REG_LDTAB, RDX, 3, 0));
+		x_mov_rm(a, 8, RDX, xmi(REG_LDTAB, RDX, 3, -VIEW_BEXTR_DISP));
 	}
 	x_test_rr(a, 8, xr(RDX), RDX);
 	cold_from(c, x_jcc_fwd(a, XCC_E));

@@ -2,8 +2,8 @@
 /*
  * The fixed register map: which guest registers live in host registers, always, across blocks. The
  * map is data: every user goes through regmap_host[]. rax, rcx, rdx are scratch, rbp is the CPU
- * state, r15 the base of the load table of the current view, rsp the return stack while translated
- * code runs.
+ * state, r15 the base of the load table of the current view (VIEW_BEXTR says how), rsp the return
+ * stack while translated code runs.
  */
 #ifndef ARMATURE_X64_REGMAP_H
 #define ARMATURE_X64_REGMAP_H

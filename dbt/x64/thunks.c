@@ -64,7 +64,7 @@ static void emit_load_pinned(struct dbt_vm *vm, struct xasm *a)
 	for (int r = 0; r < 32; r++)
 		if (regmap_host[r] >= 0)
 			x_mov_rm(a, 8, regmap_host[r], xm(RBP, X_OFF(r)));
-	x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_tab)));
+	x_mov_rm(a, 8, REG_LDTAB, xm(RBP, CPU_OFF(ld_reg)));
 	emit_move_vectors(vm, a, 0x28);
 }
 
