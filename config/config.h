@@ -97,7 +97,7 @@ struct coordination_config {
 
 struct translator_config {
 	enum dbt_config_rules rules;
-	bool hoist, chain, call_ret, superblocks,
+	bool hoist, chain, call_ret, superblocks, sp_window,
 		flag_liveness; /* ablation switches: all true in normal use */
 	struct coordination_config coordination;
 	bool count_insns;

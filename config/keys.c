@@ -184,6 +184,7 @@ static const struct config_key dbt_keys[] = {
 	{"chain", KEY_BOOL, FIELD(translator_config, chain), .def = true},
 	{"call_ret", KEY_BOOL, FIELD(translator_config, call_ret), .def = true},
 	{"superblocks", KEY_BOOL, FIELD(translator_config, superblocks), .def = true},
+	{"sp_window", KEY_BOOL, FIELD(translator_config, sp_window), .def = true},
 	{"flag_liveness", KEY_BOOL, FIELD(translator_config, flag_liveness), .def = true},
 	{"coordination", KEY_OBJECT, FIELD(translator_config, coordination),
 	 .sub = coordination_keys},

@@ -68,8 +68,13 @@ struct dbt_vcpu {
 	u8 excl_size;	      /* exclusive monitor: bytes, 0 = open */
 	u8 in_code;	      /* translated code is running (signal handler's test) */
 	u8 v_pinned; /* ... and keeps vector registers in host registers (dbt_vm.vmap): EL0 code */
-	u64 *ld_tab, *st_tab, *ex_tab;	/* current view */
-	u64 ld_reg;			/* r15 in translated code: ld_tab, see VIEW_BEXTR */
+	u64 *ld_tab, *st_tab, *ex_tab; /* current view */
+	u64 ld_reg;		       /* r15 in translated code: ld_tab, see VIEW_BEXTR */
+	/*
+	 * The page of the last access off SP and its addend, for loads and stores; SP_PAGE_NONE
+	 * whenever the vCPU passes the dispatcher's requests, switches views or does a TLBI.
+	 */
+	u64 sp_page, sp_addend;
 	u64 st_index;			/* (st_tab - ld_tab): added to the index for stores */
 	u64 *user_ld_tab, *user_st_tab; /* EL0 view of the current ASID, for LDTR/STTR */
 	u64 ret_sp, c_sp;		/* saved host stack pointers */
@@ -141,7 +146,8 @@ bool nzcv_meets(u32 nzcv, unsigned cond); /* a condition code of instructions */
  */
 void cpu_compare(struct dbt_vcpu *cpu, const struct a64_insn *in);
 
-#define EXIT_REQ_IRQ	 BIT(0) /* re-evaluate interrupts */
+#define SP_PAGE_NONE	 BIT(63) /* not canonical on the host either */
+#define EXIT_REQ_IRQ	 BIT(0)	 /* re-evaluate interrupts */
 #define EXIT_REQ_KICK	 BIT(1)
 #define EXIT_REQ_QUIESCE BIT(2)
 #define EXIT_REQ_STEP	 BIT(3)

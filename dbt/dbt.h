@@ -94,6 +94,7 @@ struct dbt_config {
 	bool no_chain;
 	bool no_call_ret;
 	bool no_superblocks;
+	bool no_sp_window;
 	bool no_flag_liveness;
 	bool no_lazy_flags, no_across_blocks, no_across_memory, poll_always,
 		no_define_before_use; /* coordination */

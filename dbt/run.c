@@ -400,6 +400,7 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 	}
 	if (s->desc == (u32)DESC_INDIRECT) {
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)vm->t_indirect;
+		uc->uc_mcontext.gregs[REG_RSP] = (greg_t)cpu->ret_top; /* half of a pair is there */
 	} else {
 		cpu->scratch[SCR_MISS_DESC] = s->desc;
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)vm->t_gp;

@@ -41,6 +41,7 @@ void smp_lock_init(pthread_mutex_t *lock)
 void smp_enter(struct dbt_vcpu *cpu)
 {
 	atomic_store(&cpu->online, 1);
+	cpu->sp_page = SP_PAGE_NONE; /* who dropped the entry has not waited for this vCPU */
 }
 
 void smp_leave(struct dbt_vcpu *cpu)
@@ -52,6 +53,7 @@ void smp_pass(struct dbt_vcpu *cpu)
 {
 	u32 req = atomic_load(&cpu->q_req);
 
+	cpu->sp_page = SP_PAGE_NONE;
 	if (atomic_exchange(&cpu->ret_stale, 0)) {
 		cpu->ret_sp = cpu->ret_top;
 		cpu->ret_sp_el0 = 0;
@@ -113,6 +115,7 @@ void smp_defer(struct dbt_vcpu *cpu, u64 mask, bool returns)
 		smp_stale_returns(cpu->vm, mask);
 		cpu->dsb_pending |= !!(mask & BIT(cpu->slot));
 	}
+	cpu->sp_page = SP_PAGE_NONE;
 	cpu->wait_mask |= mask & ~BIT(cpu->slot);
 	cpu->dsb_pending |= cpu->wait_mask != 0;
 }

@@ -362,6 +362,7 @@ void view_switch(struct dbt_vcpu *cpu)
 	cpu->st_tab = cpu->view->st;
 	cpu->ex_tab = cpu->debug.all ? vm->none.ex : cpu->view->ex;
 	cpu->st_index = BIT(TABLE_BITS);
+	cpu->sp_page = SP_PAGE_NONE;
 	set_user_tables(cpu);
 }
 

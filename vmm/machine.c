@@ -158,6 +158,7 @@ static int make_translator(struct machine *m)
 		.no_chain = !t->chain,
 		.no_call_ret = !t->call_ret,
 		.no_superblocks = !t->superblocks,
+		.no_sp_window = !t->sp_window,
 		.no_flag_liveness = !t->flag_liveness,
 		.no_lazy_flags = !t->coordination.lazy_flags,
 		.no_across_blocks = !t->coordination.across_blocks,

@@ -62,22 +62,24 @@ static void link_field(struct place *p, u8 *field, u32 off)
 }
 
 /*
- * Jump through the exec table: rax = guest address. Clobbers rcx, rdx. Calls do not look for
- * interrupts: each takes room on the return stack, whose end leads to C.
+ * Jump through the exec table: rax = guest address, `low` its offset in the page where that is
+ * known (then nothing need be looked at), else -1. Clobbers rcx, rdx. Calls do not look for
+ * interrupts: each takes room on the return stack, whose end leads to C; the guest's return address
+ * is there already.
  */
-static void emit_indirect(struct place *p, bool checked, bool call)
+static void emit_indirect(struct place *p, s32 low, bool call)
 {
 	struct xasm *a = &p->a;
 	struct cold *c = cold_add(p, call ? COLD_BLR : COLD_INDIRECT);
 
-	if (!checked && (!call || p->vm->cfg.poll_always)) {
+	if (low < 0 && (!call || p->vm->cfg.poll_always)) {
 		unsigned cat = cat_begin(p, XC_POLL);
 
 		x_alu_i(a, 4, XCMP, xm(RBP, CPU_OFF(exit_req)), 0);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 		cat_end(p, cat);
 	}
-	if (!checked) {
+	if (low < 0) {
 		x_test_i(a, 1, xr(RAX), 3);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	}
@@ -92,13 +94,16 @@ static void emit_indirect(struct place *p, bool checked, bool call)
 	else
 		a->overflow = true;
 	x_mov_rm(a, 4, RCX, xmi(RCX, RAX, 0, 0));
-	x_mov_rr(a, 8, RDX, RAX);
-	x_alu_i(a, 8, XAND, xr(RDX), -4096);
+	/* rax stays: an empty slot leads to t_lookup */
+	if (low < 0) {
+		x_mov_rr(a, 8, RDX, RAX);
+		x_alu_i(a, 8, XAND, xr(RDX), -4096);
+	} else {
+		x_lea(a, 8, RDX, xm(RAX, -low));
+	}
 	x_mov_mr(a, 8, xm(RBP, CPU_OFF(page_va)), RDX);
 	if (call) {
-		/* the guest return address is in cpu->scratch[SCR_SITE] */
 		c->back = a->p;
-		x_op(a, 4, 0xff, 6, xm(RBP, CPU_OFF(scratch[SCR_SITE])), 0); /* push */
 		x_call_r(a, RCX);
 	} else {
 		x_jmp_r(a, RCX);
@@ -152,7 +157,7 @@ static void emit_goto(struct place *p, s64 off, bool poll)
 	set_btype(p, 0);
 	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
 	x_lea(a, 8, RAX, xm(RAX, (s32)off));
-	emit_indirect(p, true, false);
+	emit_indirect(p, off & (s32)(PAGE_SIZE - 1), false);
 }
 
 static bool is_back_edge(struct place *p, const struct hir *h, s64 off)
@@ -363,18 +368,18 @@ static void zero_branch(struct place *p, const struct hir *h)
 	two_ways(p, h, zero ? XCC_E : XCC_NE);
 }
 
-/* x30 and cpu->scratch = guest return address; returns nothing live but `reg`. */
-static void set_link(struct place *p, int reg)
+/* x30 and rcx = guest return address; `page` (perhaps rcx itself) = page_va. */
+static void set_link(struct place *p, int page)
 {
 	struct xasm *a = &p->a;
 	s32 ret = (s32)(p->tr->page_off + 4 * p->tr->n);
 
-	x_mov_rm(a, 8, reg, xm(RBP, CPU_OFF(page_va)));
-	x_lea(a, 8, reg, xm(reg, ret));
+	x_mov_rm(a, 8, page, xm(RBP, CPU_OFF(page_va)));
+	x_lea(a, 8, RCX, xm(page, ret));
 	if (regmap_host[30] >= 0)
-		x_mov_rr(a, 8, regmap_host[30], reg);
+		x_mov_rr(a, 8, regmap_host[30], RCX);
 	else
-		x_mov_mr(a, 8, xm(RBP, X_OFF(30)), reg);
+		x_mov_mr(a, 8, xm(RBP, X_OFF(30)), RCX);
 }
 
 /* Where a matching RET lands: rax = where the guest wants to go, [rsp] = where we called from. */
@@ -397,7 +402,7 @@ static void call_direct(struct place *p, const struct hir *h)
 
 	if (p->fl_live[p->i])
 		flags_to_mem(p);
-	set_link(p, RCX);
+	set_link(p, RAX);
 	if (p->vm->cfg.no_call_ret || next >= (s64)PAGE_SIZE) {
 		/* a return address in the next page cannot be a landing of this page's code */
 		emit_goto(p, off, is_back_edge(p, h, off));
@@ -405,8 +410,8 @@ static void call_direct(struct place *p, const struct hir *h)
 	}
 	if (p->vm->cfg.poll_always)
 		emit_poll(p, off);
+	x_push(a, RCX);
 	if (in_page(off)) {
-		x_push(a, RCX);
 		align_link(p, off, 1);
 		x_count(a);
 		x8(a, 0xe8);
@@ -414,10 +419,8 @@ static void call_direct(struct place *p, const struct hir *h)
 		link_field(p, a->p - 4, (u32)off);
 	} else {
 		set_btype(p, 0);
-		x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_SITE])), RCX);
-		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));
 		x_lea(a, 8, RAX, xm(RAX, (s32)off));
-		emit_indirect(p, true, true);
+		emit_indirect(p, off & (s32)(PAGE_SIZE - 1), true);
 	}
 	emit_landing(p);
 }
@@ -432,11 +435,11 @@ static void call_indirect(struct place *p, const struct hir *h)
 	set_btype(p, 2);
 	set_link(p, RCX);
 	if (p->vm->cfg.no_call_ret || next >= (s64)PAGE_SIZE) {
-		emit_indirect(p, false, false);
+		emit_indirect(p, -1, false);
 		return;
 	}
-	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_SITE])), RCX);
-	emit_indirect(p, false, true);
+	x_push(a, RCX);
+	emit_indirect(p, -1, true);
 	emit_landing(p);
 }
 
@@ -448,7 +451,7 @@ static void branch_indirect(struct place *p, const struct hir *h)
 	if (h->op == HIR_RET && !p->vm->cfg.no_call_ret)
 		x_byte(&p->a, 0xc3);
 	else
-		emit_indirect(p, false, false);
+		emit_indirect(p, -1, false);
 }
 
 /* ---- helpers ---- */
@@ -601,6 +604,17 @@ static void cold_miss(struct place *p, const struct cold *c)
 	x_jmp(a, (u64)c->back + (u64)a->to_rx);
 }
 
+static void cold_sp_miss(struct place *p, const struct cold *c)
+{
+	struct xasm *a = &p->a;
+
+	x_lea(a, 8, RDX, xm(regmap_host[REG_SP], c->adisp));
+	x_mov_mi(a, 4, xm(RBP, CPU_OFF(scratch[SCR_MISS_DESC])), (s32)c->desc);
+	x_call(a, p->vm->t_sp_miss);
+	x_jmp(a, (u64)c->back + (u64)a->to_rx);
+	x_jmp(a, (u64)c->aligned + (u64)a->to_rx);
+}
+
 static void cold_one(struct place *p, struct cold *c)
 {
 	struct xasm *a = &p->a;
@@ -617,6 +631,7 @@ static void cold_one(struct place *p, struct cold *c)
 		x_jmp(a, p->vm->t_chain);
 		break;
 	case COLD_MISS: cold_miss(p, c); break;
+	case COLD_SP_MISS: cold_sp_miss(p, c); break;
 	case COLD_EXCL: cold_excl(p, c); break;
 	case COLD_POLL:
 		x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(page_va)));

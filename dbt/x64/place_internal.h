@@ -18,6 +18,7 @@
 enum cold_kind {
 	COLD_CHAIN,
 	COLD_MISS,
+	COLD_SP_MISS,
 	COLD_POLL,
 	COLD_BAIL,
 	COLD_INDIRECT,
@@ -57,7 +58,8 @@ struct cold {
  */
 struct addend_cache {
 	bool valid;
-	bool saved;   /* also in cpu->addend[] */
+	bool saved;   /* also in cpu->addend[], or */
+	bool sp;      /* ... in cpu->sp_addend */
 	bool hostptr; /* the value is the host address of base + ptr_disp; else an addend */
 	bool store, unpriv;
 	u8 base_kind; /* H_X or H_T */

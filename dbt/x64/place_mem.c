@@ -131,7 +131,7 @@ void cache_drop_all(struct place *p)
 
 void cache_lose_rdx(struct place *p)
 {
-	if (p->ac_rdx >= 0 && !p->ac[p->ac_rdx].saved)
+	if (p->ac_rdx >= 0 && !p->ac[p->ac_rdx].saved && !p->ac[p->ac_rdx].sp)
 		p->ac[p->ac_rdx].valid = false;
 	p->ac_rdx = -1;
 }
@@ -268,6 +268,44 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	return ra;
 }
 
+static bool sp_window(const struct place *p, const struct hir *h)
+{
+	return h->a.kind == H_X && h->a.reg == REG_SP && is_access(h) && !p->tr->single &&
+	       !(h->mflags & HM_UNPRIV) && !tests_alignment(p, h) && !p->vm->cfg.no_sp_window;
+}
+
+/*
+ * The check for group g off SP: is it in the page of the last one (cpu->sp_page)? Leaves the same
+ * as emit_page_check.
+ */
+static void emit_sp_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
+{
+	struct xasm *a = &p->a;
+	int sp = regmap_host[REG_SP];
+	struct cold *c;
+
+	cache_lose_rdx(p);
+	for (unsigned k = 0; k < N_ADDENDS; k++)
+		p->ac[k].valid &= !p->ac[k].sp;
+	if (!h->defer)
+		flags_to_mem(p);
+	p->fl_eflags = false;
+	if (p->busy & BIT(RDX))
+		take_reg(p, RDX);
+	p->busy |= BIT(RDX);
+	p->op_busy |= BIT(RDX);
+	c = cold_add(p, COLD_SP_MISS);
+	c->desc = desc;
+	c->back = a->p;
+	c->adisp = g->lo;
+	x_lea(a, 8, RDX, xm(sp, g->lo));
+	x_alu_rm(a, 8, XSUB, RDX, xm(RBP, CPU_OFF(sp_page)));
+	x_alu_i(a, 8, XCMP, xr(RDX), (s32)PAGE_SIZE - (g->hi - g->lo));
+	cold_from(c, x_jcc_fwd(a, XCC_A));
+	x_mov_rm(a, 8, RDX, xm(RBP, CPU_OFF(sp_addend)));
+	c->aligned = a->p;
+}
+
 static int emit_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	unsigned cat = cat_begin(p, XC_CHECK);
@@ -275,8 +313,12 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 
 	if (p->vm->cfg.no_across_memory)
 		state_store(p, p->i);
-	ra = emit_page_check(p, h, g, desc);
-
+	if (sp_window(p, h)) {
+		emit_sp_check(p, h, g, desc);
+		ra = regmap_host[REG_SP];
+	} else {
+		ra = emit_page_check(p, h, g, desc);
+	}
 	cat_end(p, cat);
 	return ra;
 }
@@ -325,7 +367,8 @@ static struct addend_cache *cache_find(struct place *p, const struct hir *h)
 			cache_lose_rdx(p);
 			unsigned cat = cat_begin(p, XC_CHECK);
 
-			x_mov_rm(&p->a, 8, RDX, xm(RBP, CPU_OFF(addend) + 8 * k));
+			x_mov_rm(&p->a, 8, RDX,
+				 xm(RBP, ac->sp ? CPU_OFF(sp_addend) : CPU_OFF(addend) + 8 * k));
 			cat_end(p, cat);
 			p->ac_rdx = k;
 		}
@@ -347,7 +390,8 @@ static struct addend_cache *cache_add(struct place *p, const struct hir *h, cons
 		p->ac_next = (k + 1) % N_ADDENDS;
 	}
 	p->ac[k] = (struct addend_cache){.valid = true,
-					 .saved = g->interleaved,
+					 .saved = g->interleaved && !sp_window(p, h),
+					 .sp = sp_window(p, h),
 					 .store = g->store,
 					 .unpriv = h->mflags & HM_UNPRIV,
 					 .base_kind = h->a.kind,

@@ -184,6 +184,62 @@ static void emit_miss(struct dbt_vm *vm, struct xasm *a)
 }
 
 /*
+ * t_sp_miss: called with rdx = address of an access off SP in another page than the last one's, its
+ * description in cpu->scratch; rax and rcx survive. Returns where it was called from, with the
+ * window there for loads and stores or after a miss, to try again; or five bytes further, with rdx
+ * = addend, where the page is there for this kind of access only.
+ */
+static void emit_sp_miss(struct dbt_vm *vm, struct xasm *a)
+{
+	u8 *crosses, *no_load, *is_store, *load_only;
+
+	vm->t_sp_miss = (u32)xasm_pc(a);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_MISS_VA])), RDX);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RAX])), RAX);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(scratch[SCR_RCX])), RCX);
+	x_mov_rm(a, 4, RCX, xm(RBP, CPU_OFF(scratch[SCR_MISS_DESC])));
+	x_shift_i(a, 4, 5, xr(RCX), 10);
+	x_movx(a, 4, 1, false, RCX, xr(RCX)); /* DESC_LEN - 1 */
+	x_mov_rr(a, 4, RAX, RDX);
+	x_alu_i(a, 4, XAND, xr(RAX), PAGE_SIZE - 1);
+	x_alu_rm(a, 4, XADD, RAX, xr(RCX));
+	x_alu_i(a, 4, XCMP, xr(RAX), PAGE_SIZE);
+	crosses = x_jcc_fwd(a, XCC_AE);
+	x_bextr(a, 8, RAX, xr(RDX), REG_LDTAB);
+	x_mov_rm(a, 8, RCX, xmi(REG_LDTAB, RAX, 3, -VIEW_BEXTR_DISP));
+	x_test_rr(a, 8, xr(RCX), RCX);
+	no_load = x_jcc_fwd(a, XCC_E);
+	x_alu_rm(a, 8, XADD, RAX, xm(RBP, CPU_OFF(st_index)));
+	x_alu_rm(a, 8, XCMP, RCX, xmi(REG_LDTAB, RAX, 3, -VIEW_BEXTR_DISP));
+	load_only = x_jcc_fwd(a, XCC_NE);
+	x_alu_i(a, 8, XAND, xr(RDX), -(s32)PAGE_SIZE);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(sp_page)), RDX);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(sp_addend)), RCX);
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_RAX])));
+	x_mov_rm(a, 8, RCX, xm(RBP, CPU_OFF(scratch[SCR_RCX])));
+	x8(a, 0xc3);
+
+	x_patch(a, load_only);
+	x_test_i(a, 4, xm(RBP, CPU_OFF(scratch[SCR_MISS_DESC])), (s32)DESC_STORE);
+	is_store = x_jcc_fwd(a, XCC_NE);
+	x_mov_rr(a, 8, RDX, RCX);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(sp_addend)), RDX); /* the block may ask for it again */
+	x_mov_imm(a, RAX, SP_PAGE_NONE);
+	x_mov_mr(a, 8, xm(RBP, CPU_OFF(sp_page)), RAX);
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_RAX])));
+	x_mov_rm(a, 8, RCX, xm(RBP, CPU_OFF(scratch[SCR_RCX])));
+	x_alu_i(a, 8, XADD, xm(RSP, 0), 5);
+	x8(a, 0xc3);
+
+	x_patch(a, crosses);
+	x_patch(a, no_load);
+	x_patch(a, is_store);
+	x_mov_rm(a, 8, RAX, xm(RBP, CPU_OFF(scratch[SCR_RAX])));
+	x_mov_rm(a, 8, RCX, xm(RBP, CPU_OFF(scratch[SCR_RCX])));
+	x_jmp(a, vm->t_miss);
+}
+
+/*
  * t_excl_take: called with r15 = a bucket; returns with its version odd, only EFLAGS changed.
  * Whoever has it may be without a host core, therefore ours is given away now and then.
  */
@@ -246,6 +302,7 @@ void thunks_emit(struct dbt_vm *vm, u8 *rw, u8 *end, u8 **out_end)
 
 	emit_helper(vm, a);
 	emit_miss(vm, a);
+	emit_sp_miss(vm, a);
 	emit_excl_take(vm, a);
 	*out_end = a->p;
 }

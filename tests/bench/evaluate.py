@@ -45,6 +45,7 @@ ABLATIONS = [
     ("chain", ["dbt.chain=false"], "direct jumps between blocks"),
     ("call_ret", ["dbt.call_ret=false"], "host call and return"),
     ("superblocks", ["dbt.superblocks=false"], "blocks go on behind conditional branches"),
+    ("sp_window", ["dbt.sp_window=false"], "accesses off SP look at the page of the last one"),
 ]
 
 

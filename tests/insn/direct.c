@@ -373,6 +373,7 @@ static bool switch_off(const char *name)
 		{"chain", &switches.no_chain},
 		{"call_ret", &switches.no_call_ret},
 		{"superblocks", &switches.no_superblocks},
+		{"sp_window", &switches.no_sp_window},
 		{"flag_liveness", &switches.no_flag_liveness},
 		{"lazy_flags", &switches.no_lazy_flags},
 		{"across_blocks", &switches.no_across_blocks},

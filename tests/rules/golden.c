@@ -129,6 +129,7 @@ static void name_field(char *text, size_t cap, s64 disp)
 		{CPU_OFF(host_nzcv), "nzcv"},	   {CPU_OFF(host_nzcv) + 1, "nzcv+1"},
 		{CPU_OFF(page_va), "page"},	   {CPU_OFF(exit_req), "exit_req"},
 		{CPU_OFF(st_index), "st_index"},   {CPU_OFF(ex_tab), "ex_tab"},
+		{CPU_OFF(sp_page), "sp_page"},	   {CPU_OFF(sp_addend), "sp_addend"},
 		{CPU_OFF(user_ld_tab), "user_ld"}, {CPU_OFF(user_st_tab), "user_st"},
 	};
 	char *from = strstr(text, "[rbp"), *to = from ? strchr(from, ']') : NULL, rest[64],

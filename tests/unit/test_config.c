@@ -380,7 +380,7 @@ static const char full[] =
 	"   \"ports\": [{\"name\": \"q\", \"chardev\": \"none\"}]}],"
 	" \"serial\": \"stdio\", \"rng\": true,"
 	" \"dbt\": {\"rules\": \"base\", \"hoist\": true, \"chain\": true, \"call_ret\": true,"
-	"   \"superblocks\": true,"
+	"   \"superblocks\": true, \"sp_window\": true,"
 	"   \"flag_liveness\": true, \"coordination\": {\"lazy_flags\": true,"
 	"   \"across_blocks\": true, \"across_memory\": true, \"define_before_use\": true, "
 	"\"interrupt_checks\": true},"
