@@ -36,6 +36,27 @@ static bool store(u64 va, u64 v)
 	return !last.n;
 }
 
+/* The same off SP_EL0, whose last page and addend the translator remembers. */
+static u64 load_sp(u64 va)
+{
+	u64 v = 0xbad;
+
+	last.n = 0;
+	asm volatile("msr spsel, #0; mov sp, %1; ldr %0, [sp]; msr spsel, #1"
+		     : "+r"(v)
+		     : "r"(va)
+		     : "memory");
+	return last.n ? ~0ull : v;
+}
+
+static bool store_sp(u64 va, u64 v)
+{
+	last.n = 0;
+	asm volatile("msr spsel, #0; mov sp, %1; str %0, [sp, #8]; msr spsel, #1" ::"r"(v), "r"(va)
+		     : "memory");
+	return !last.n;
+}
+
 static u64 load_user(u64 va) /* LDTR */
 {
 	u64 v = 0xbad;
@@ -141,9 +162,10 @@ static void test_tlbi(void)
 			flush();
 			load(va);
 			store(va + 8, 1);
+			bad += load_sp(va) != 0x100;
 			pte_set(&low_ptes[3], (u64)page[1] | bits | PTE_NG);
 			tlbi(k, va, asid);
-			bad += load(va) != 0x101;
+			bad += load_sp(va) != 0x101 || load(va) != 0x101;
 		}
 		if (is_asid(&tlbis[k]))
 			continue;
@@ -151,29 +173,43 @@ static void test_tlbi(void)
 		set_asid(5);
 		pte_set(&low_ptes[3], (u64)page[0] | bits);
 		flush();
+		store_sp(va, 1);
 		load(va);
 		pte_set(&low_ptes[3], (u64)page[1] | bits);
 		tlbi(k, va, 9);
-		global += load(va) != 0x101;
+		global += load_sp(va) != 0x101 || load(va) != 0x101;
 		/* the kernel's half */
 		pte_set(&high_ptes[70], (u64)page[0] | bits);
 		flush();
+		store_sp(hi, 1);
 		load(hi);
 		pte_set(&high_ptes[70], (u64)page[1] | bits);
 		tlbi(k, hi, 5);
-		high += load(hi) != 0x101;
+		high += load_sp(hi) != 0x101 || load(hi) != 0x101;
 	}
 	result(!bad, "TLBI: each of %u forms drops an ASID's entry", (u64)ARRAY_SIZE(tlbis));
 	result(!global, "TLBI by address drops global entries whatever the ASID");
 	result(!high, "TLBI: every form by address drops the upper half's entry");
+	/* nothing but the TLBI comes in between */
+	u64 v, w, next = (u64)page[1] | bits;
+
+	pte_set(&low_ptes[3], (u64)page[0] | bits);
+	flush();
+	asm volatile("msr spsel, #0; mov sp, %2; str xzr, [sp, #8]; ldr %0, [sp]; str %4, [%3];"
+		     "dsb ishst; tlbi vae1is, %5; dsb ish; isb; ldr %1, [sp]; msr spsel, #1"
+		     : "=&r"(v), "=&r"(w)
+		     : "r"(va), "r"(&low_ptes[3]), "r"(next), "r"(va >> 12)
+		     : "memory");
+	result(v == 0x100 && w == 0x101, "TLBI: the page under the stack");
 	/* ASIDs keep apart */
 	set_asid(5);
 	pte_set(&low_ptes[3], (u64)page[0] | bits | PTE_NG);
 	flush();
 	load(va);
 	pte_set(&low_ptes[3], (u64)page[1] | bits | PTE_NG);
+	store_sp(va, 1);
 	set_asid(6);
-	result(load(va) == 0x101, "an ASID's entry is not another's");
+	result(load_sp(va) == 0x101 && load(va) == 0x101, "an ASID's entry is not another's");
 	set_asid(0);
 	flush();
 }
@@ -239,6 +275,20 @@ static void test_permissions(void)
 	tlbi(VAE1IS, va, 0);
 	ok &= store(va + 8, 3);
 	result(ok, "write permission goes and comes");
+	ok = store_sp(va, 4) && load(va + 8) == 4;
+	pte_set(pte, (u64)page[2] | PTE_NORMAL | PTE_PAGE | PTE_RO);
+	tlbi(VAE1IS, va, 0);
+	for (unsigned k = 0; k < 3; k++) /* a window for loads is none for stores */
+		ok &= load_sp(va) == 0x200 && !store_sp(va, 5) && fsc() == 0xf &&
+		      last.far == va + 8;
+	ok &= load(va + 8) == 4;
+	pte_set(pte, (u64)page[2] | PTE_NORMAL | PTE_PAGE);
+	tlbi(VAE1IS, va, 0);
+	ok &= store_sp(va, 6) && load_sp(va) == 0x200 && load(va + 8) == 6;
+	/* no window yet, and addresses that only look like the page */
+	flush();
+	ok &= load_sp(1ull << 63) == ~0ull && store_sp(va, 7) && load_sp(va ^ 1ull << 63) == ~0ull;
+	result(ok, "accesses off SP: permissions, addresses with wrong top bits");
 	/* PAN, LDTR, UAO */
 	pte_set(&low_ptes[4], (u64)page[2] | PTE_NORMAL | PTE_PAGE | PTE_USER | PTE_NG);
 	flush();
