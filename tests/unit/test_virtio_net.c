@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -325,6 +327,39 @@ static void test_tap_plain(void **state)
 	tap_test(*state, IFF_NO_PI, false);
 }
 
+/* The host deletes the interface: the guest loses its link, and the thread does not spin. */
+static void test_tap_deleted(void **state)
+{
+	struct fixture *f = *state;
+	char name[IFNAMSIZ];
+	struct net_tap_params p = {.fd = open_tap(name, IFF_NO_PI)};
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg link;
+	} del = {.h = {.nlmsg_len = sizeof(del),
+		       .nlmsg_type = RTM_DELLINK,
+		       .nlmsg_flags = NLM_F_REQUEST}};
+	struct net_backend *nb;
+	const char *err = "";
+	int s;
+
+	if (p.fd < 0)
+		skip(); /* needs CAP_NET_ADMIN and /dev/net/tun */
+	if (net_tap_create(&p, &nb, &err))
+		fail_msg("tap: %s", err);
+	create(f, nb);
+	vg_bring_up(&f->g, MRG, 2);
+	del.link.ifi_index = (int)if_nametoindex(name);
+	s = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	assert_int_equal(send(s, &del, sizeof(del), 0), sizeof(del));
+	close(s);
+	for (int i = 0; i < 200 && vg_config(&f->g, 6, 2); i++)
+		vg_settle();
+	assert_int_equal(vg_config(&f->g, 6, 2), 0);
+	send_frame(f, f->frame, 100);
+	vg_wait_used(&f->g, TX, NULL);
+}
+
 static void test_tap_errors(void **state)
 {
 	struct net_tap_params p = {.fd = -1, .ifname = "a-name-that-is-too-long"};
@@ -349,6 +384,7 @@ int main(void)
 		T(test_link),
 		T(test_tap_vnet),
 		T(test_tap_plain),
+		T(test_tap_deleted),
 		T(test_tap_errors),
 	};
 
