@@ -231,9 +231,9 @@ static void user_run(const u32 *w, unsigned n, u64 sp)
 	code[n] = 0xd4000001; /* svc #0 */
 	code_sync(code, 4 * n + 4);
 	last.n = 0;
-	last.resume = text + 4 * n;
+	resume = text + 4 * n;
 	el0_call((u64(*)(u64))text, 0, sp);
-	last.resume = 0;
+	resume = 0;
 }
 
 static void test_sp(void)
@@ -312,13 +312,13 @@ static void test_pc(void)
 {
 	static const u32 br = 0xd61f0000; /* br x0 */
 
-	last.resume = 0;
+	resume = 0;
 	x[0] = (u64)code + 0x102;
 	code[64] = RET;
 	code_sync(&code[64], 4);
-	last.resume = (u64)&code[1];
+	resume = (u64)&code[1];
 	run1(br);
-	last.resume = 0;
+	resume = 0;
 	if (ec() != EC_PC || last.far != x[0])
 		print("# n %u esr %x far %x elr %x\n", (u64)last.n, last.esr, last.far, last.elr);
 	result(last.n == 1 && ec() == EC_PC && last.far == (u64)code + 0x102 &&
@@ -363,9 +363,9 @@ static void test_undefined(void)
 			bad += last.n != 0;
 		}
 	result(!bad, "the identification space reads");
-	last.resume = (u64)&code[1]; /* RET */
+	resume = (u64)&code[1]; /* RET */
 	run1(0xd4000001 | 123 << 5);
-	last.resume = 0;
+	resume = 0;
 	result(last.n == 1 && ec() == EC_SVC && iss() == 123 && last.elr == (u64)code + 4,
 	       "SVC at EL1: comment in ISS, ELR behind it");
 	run1(0xd4200000 | 0x1234 << 5);
@@ -410,9 +410,9 @@ static u32 branch_to(u32 branch, u32 pad, u64 from_gp, u64 to_gp)
 	code_sync(&code[TARGET / 4], 8);
 	x[7] = to;
 	last.n = 0;
-	last.resume = to + 4; /* RET */
+	resume = to + 4; /* RET */
 	run_regs(x, (u32 *)base);
-	last.resume = 0;
+	resume = 0;
 	if (!last.n)
 		return 0;
 	if (last.n == 1 && ec() == EC_BRK && last.spsr >> 10 & 3)
@@ -483,7 +483,7 @@ static void test_bti(void)
 static void test_illegal(void)
 {
 	last.n = 0;
-	last.resume = 0;
+	resume = 0;
 	asm volatile("adr	x9, 1f\n"
 		     "	msr	elr_el1, x9\n"
 		     "	mov	x9, #0x3c9\n" /* EL2h */
