@@ -236,6 +236,45 @@ static void user_run(const u32 *w, unsigned n, u64 sp)
 	resume = 0;
 }
 
+static void test_sp_changes(u64 stack)
+{
+	/* sub sp, sp, #8; nop; str x0, [sp]: the change in the same block */
+	static const u32 same[] = {0xd10023ff, NOP, 0xf90003e0};
+	/* mov x0, sp; sub x0, x0, #4; mov sp, x0; b .+4; ldr x1, [sp, #4] */
+	static const u32 next[] = {0x910003e0, 0xd1001000, 0x9100001f, 0x14000001, 0xf94003e1};
+	/* sub sp, #8; add sp, #8; ldr: aligned again */
+	static const u32 again[] = {0xd10023ff, 0x910023ff, 0xf94003e1};
+	/* ldr x0, [sp], #8; ldr x0, [sp]: write-back misaligns it */
+	static const u32 post[] = {0xf84087e0, 0xf94003e0};
+	/* the next instruction already, what one rule might cover: sub, ldr; mov, stp; add, str */
+	static const u32 at_once[][2] = {
+		{0xd10023ff, 0xf94003e0}, {0x9100243f, 0xa9007be0}, {0x8b2163ff, 0xf90003e0}};
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(at_once); i++) {
+		u32 w[3] = {0x910023e1, at_once[i][0], at_once[i][1]}; /* add x1, sp, #8 */
+
+		if (i == 2)
+			w[0] = 0xd2800101; /* mov x1, #8 */
+		user_run(w, 3, stack);
+		if (last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8) {
+			print("# %x: n %u esr %x elr %x\n", (u64)w[1], (u64)last.n, last.esr,
+			      last.elr);
+			bad++;
+		}
+	}
+	result(!bad, "SP misaligned by the instruction before");
+	user_run(same, 3, stack);
+	bad = last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8;
+	user_run(next, 5, stack);
+	bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 16;
+	user_run(again, 3, stack);
+	bad += last.n != 0;
+	user_run(post, 2, stack);
+	bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 4;
+	result(!bad, "SP misaligned and aligned again within a block, and across blocks");
+}
+
 static void test_sp(void)
 {
 	static const u32 uses[] = {0xf94003e0, 0xa9407be0, 0xf90003e0, 0xa9bf7bfd, 0x3dc003e0,
@@ -256,56 +295,11 @@ static void test_sp(void)
 		}
 	}
 	result(!bad, "SP misaligned at EL0 entry: each kind of access");
-	{
-		/* sub sp, sp, #8; nop; str x0, [sp]: the change in the same block */
-		static const u32 same[] = {0xd10023ff, NOP, 0xf90003e0};
-		/* mov x0, sp; sub x0, x0, #4; mov sp, x0; b .+4; ldr x1, [sp, #4] */
-		static const u32 next[] = {0x910003e0, 0xd1001000, 0x9100001f, 0x14000001,
-					   0xf94003e1};
-		/* sub sp, #8; add sp, #8; ldr: aligned again */
-		static const u32 again[] = {0xd10023ff, 0x910023ff, 0xf94003e1};
-		/* ldr x0, [sp], #8; ldr x0, [sp]: write-back misaligns it */
-		static const u32 post[] = {0xf84087e0, 0xf94003e0};
-
-		/* the next instruction already, what one rule might cover: sub, ldr; mov, stp; add,
-		 * str */
-		static const u32 at_once[][2] = {{0xd10023ff, 0xf94003e0},
-						 {0x9100243f, 0xa9007be0},
-						 {0x8b2163ff, 0xf90003e0}};
-
-		bad = 0;
-		for (unsigned i = 0; i < ARRAY_SIZE(at_once); i++) {
-			u32 w[3] = {0x910023e1, at_once[i][0], at_once[i][1]}; /* add x1, sp, #8 */
-
-			if (i == 2)
-				w[0] = 0xd2800101; /* mov x1, #8 */
-			user_run(w, 3, stack);
-			if (last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8) {
-				print("# %x: n %u esr %x elr %x\n", (u64)w[1], (u64)last.n,
-				      last.esr, last.elr);
-				bad++;
-			}
-		}
-		result(!bad, "SP misaligned by the instruction before");
-		user_run(same, 3, stack);
-		bad = last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8;
-		user_run(next, 5, stack);
-		bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 16;
-		user_run(again, 3, stack);
-		bad += last.n != 0;
-		user_run(post, 2, stack);
-		bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 4;
-		result(!bad, "SP misaligned and aligned again within a block, and across blocks");
-	}
+	test_sp_changes(stack);
 	msr(sctlr_el1, mrs(sctlr_el1) & ~(3ull << 3));
 	isb();
-	{
-		static const u32 load = 0xf94003e0;
-
-		user_run(&load, 1, stack + 8);
-		result(last.n == 0,
-		       "without SCTLR_EL1.SA0 a misaligned SP is none of its business");
-	}
+	user_run(&uses[0], 1, stack + 8);
+	result(last.n == 0, "without SCTLR_EL1.SA0 a misaligned SP is none of its business");
 }
 
 static void test_pc(void)
