@@ -46,6 +46,10 @@ static void check_networks(struct checker *c)
 			bad(c, path, "type \"tap\" needs either tap (a name) or fd (an open tap)");
 		if (n->type != NET_TAP && (tap || fd))
 			bad(c, path, "allowed with type \"tap\" only");
+		for (unsigned j = 0; fd && j < i; j++)
+			if (c->cfg->networks[j].fd == n->fd)
+				bad(c, path, "%d is the descriptor of networks[%u] already", n->fd,
+				    j);
 		snprintf(path, sizeof(path), "networks[%u].forwards", i);
 		if (n->type != NET_USER && n->n_forwards)
 			bad(c, path, "allowed with type \"user\" only");

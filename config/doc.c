@@ -126,9 +126,12 @@ static void skip_space(struct scanner *s)
 		s->line += *s->p == '\n';
 }
 
+/* json-c takes single quotes for keys, strict or not. */
 static void skip_string(struct scanner *s)
 {
-	for (s->p++; *s->p != '"'; s->p++)
+	char quote = *s->p;
+
+	for (s->p++; *s->p != quote; s->p++)
 		if (*s->p == '\\')
 			s->p++;
 	s->p++;
@@ -175,8 +178,9 @@ static void scan_object(struct scanner *s)
 		len = (size_t)(s->p - 1 - key);
 		old = push_key(s, key, len);
 		snprintf(where, sizeof(where), "%s:%u", s->doc->name, s->line);
-		if (memchr(key, '\\', len)) {
-			error_report("%s: %s: a key is written without escapes", where, s->path);
+		if (key[-1] != '"' || memchr(key, '\\', len)) {
+			error_report("%s: %s: a key is written in double quotes, without escapes",
+				     where, s->path);
 			s->errors++;
 		}
 		if (seen_before(s)) {

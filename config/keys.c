@@ -152,7 +152,7 @@ static const struct config_key network_keys[] = {
 };
 
 static const struct config_key port_keys[] = {
-	{"name", KEY_STRING, KEY_REQUIRED, FIELD(port_config, name), .min = 1, .max = 64},
+	{"name", KEY_STRING, KEY_REQUIRED, FIELD(port_config, name), .min = 1, .max = 63},
 	{"chardev", KEY_STRING, KEY_REQUIRED, FIELD(port_config, chardev), .min = 1, .max = 4095,
 	 .check = chardev_spec_check},
 	{.name = NULL},

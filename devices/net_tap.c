@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "devices/net.h"
 #include "devices/virtio/worker.h"
 
@@ -94,6 +95,12 @@ static void tap_ready(void *opaque, u32 events)
 	}
 	if (events & EPOLLIN && !t->held)
 		receive(t);
+	if (!(events & (EPOLLERR | EPOLLHUP)))
+		return;
+	/* The interface was deleted. The event cannot be masked: watched, it would spin. */
+	warn_report("a tap interface is gone; the guest's link is down");
+	worker_unwatch(t->worker, &t->source);
+	t->nb.client->broken(t->nb.opaque);
 }
 
 static int tap_attach(struct net_backend *nb, struct worker *w, enum sandbox_mode sandbox,

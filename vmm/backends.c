@@ -78,7 +78,6 @@ static int create_drive(struct machine *m, struct backend *b, const struct irq_l
 	const struct virtio_blk_params params = {
 		.id = d->id,
 		.path = d->path,
-		.fd = -1,
 		.serial = *d->serial ? d->serial : NULL,
 		.readonly = d->readonly,
 		.direct = d->direct,

@@ -307,6 +307,8 @@ static int load_segment(const struct loader *ld, const Elf64_Phdr *ph, struct bo
 			     strerror(-err));
 		return err;
 	}
+	/* The bss: RAM is zero at a start, but not when a reset loads the kernel again. */
+	memset((u8 *)dst + ph->p_filesz, 0, ph->p_memsz - ph->p_filesz);
 	if (ph->p_paddr < out->kernel)
 		out->kernel = ph->p_paddr;
 	if (ph->p_paddr + ph->p_memsz > out->kernel_end)

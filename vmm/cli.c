@@ -324,10 +324,10 @@ static void print_main_help(void)
 {
 	printf("armature " ARMATURE_VERSION ": runs AArch64 Linux guests on x86-64\n"
 	       "\n"
-	       "usage: armature run [CONFIG.json] [OPTION...]   start a machine\n"
-	       "       armature check CONFIG.json [OPTION...]   validate, start nothing\n"
-	       "       armature rules list|show|stats|match    the translation rules\n"
-	       "       armature COMMAND --help                  options of a command\n"
+	       "usage: armature run [CONFIG.json] [OPTION...]      start a machine\n"
+	       "       armature check CONFIG.json [OPTION...]      validate, start nothing\n"
+	       "       armature rules list|show|stats|match|time   the translation rules\n"
+	       "       armature COMMAND --help                     options of a command\n"
 	       "       armature --version | --help\n");
 }
 

@@ -21,6 +21,11 @@ enum a64_form {
 
 enum a64_form a64_op_form(unsigned op); /* the form of the op's first pattern */
 
+enum { FT_S = 0, FT_D = 1, FT_H = 3, FT_RESERVED = 2 }; /* a64_insn.ftype, as encoded */
+
+/* VFPExpandImm() for elements of 1 << size bytes. */
+u64 a64_fp_imm_expand(u32 imm8, u32 size);
+
 static inline u32 field(u32 w, unsigned lo, unsigned n)
 {
 	return (w >> lo) & ((1u << n) - 1);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Forms of scalar floating point and AdvSIMD (DDI 0487, C4.1 "Data Processing -- Scalar FP and
- * SIMD"). */
+/* Forms of AdvSIMD (DDI 0487, C4.1 "Data Processing -- Scalar FP and SIMD"); scalar floating point
+ * is in decode_fp.c. */
 #include "dbt/a64/decode_internal.h"
 
-enum { FT_S = 0, FT_D = 1, FT_H = 3, FT_RESERVED = 2 };
-
-static const u8 ftype_size[4] = {2, 3, 0, 1};
 static const u8 size_ftype[4] = {FT_RESERVED, FT_H, FT_S, FT_D};
 
 static void regs(u32 w, struct a64_insn *o)
@@ -13,124 +10,6 @@ static void regs(u32 w, struct a64_insn *o)
 	o->rd = f_rd(w);
 	o->rn = f_rn(w);
 	o->rm = f_rm(w);
-}
-
-/* ---- scalar floating point ---- */
-
-bool a64_form_fp1(u32 w, struct a64_insn *o)
-{
-	o->rd = f_rd(w);
-	o->rn = f_rn(w);
-	o->ftype = field(w, 22, 2);
-	o->size = ftype_size[o->ftype];
-	return o->ftype != FT_RESERVED;
-}
-
-bool a64_form_fp2(u32 w, struct a64_insn *o)
-{
-	o->rm = f_rm(w);
-	return a64_form_fp1(w, o);
-}
-
-bool a64_form_fp3(u32 w, struct a64_insn *o)
-{
-	o->ra = f_ra(w);
-	return a64_form_fp2(w, o);
-}
-
-bool a64_form_fcvt(u32 w, struct a64_insn *o)
-{
-	u32 to = field(w, 15, 2);
-
-	if (!a64_form_fp1(w, o) || to == FT_RESERVED || to == o->ftype)
-		return false;
-	o->size = ftype_size[to];
-	return true;
-}
-
-bool a64_form_bfcvt(u32 w, struct a64_insn *o)
-{
-	o->rd = f_rd(w);
-	o->rn = f_rn(w);
-	o->ftype = FT_S;
-	o->size = 1;
-	return true;
-}
-
-bool a64_form_fcmp(u32 w, struct a64_insn *o)
-{
-	bool ok = a64_form_fp2(w, o);
-
-	o->rd = 0;
-	if (field(w, 3, 1))
-		o->rm = 0;
-	return ok;
-}
-
-bool a64_form_fccmp(u32 w, struct a64_insn *o)
-{
-	bool ok = a64_form_fp2(w, o);
-
-	o->rd = 0;
-	o->cond = field(w, 12, 4);
-	o->amount = field(w, 0, 4);
-	return ok;
-}
-
-bool a64_form_fcsel(u32 w, struct a64_insn *o)
-{
-	o->cond = field(w, 12, 4);
-	return a64_form_fp2(w, o);
-}
-
-/* VFPExpandImm(): aBbbbbcdefgh as the format's sign, exponent and top of the fraction. */
-static u64 fp_imm_expand(u32 imm8, u32 size)
-{
-	u64 sign = imm8 >> 7, b = field(imm8, 6, 1), low = imm8 & 0x3f;
-
-	switch (size) {
-	case 1: return sign << 15 | (b ? 0x3000 : 0x4000) | low << 6;
-	case 2: return sign << 31 | (b ? 0x3e000000ull : 0x40000000ull) | low << 19;
-	default:
-		return sign << 63 | (b ? 0x3fc0000000000000ull : 0x4000000000000000ull) | low << 48;
-	}
-}
-
-bool a64_form_fmov_imm(u32 w, struct a64_insn *o)
-{
-	bool ok = a64_form_fp1(w, o);
-
-	o->rn = 0;
-	o->imm = fp_imm_expand(field(w, 13, 8), o->size);
-	return ok;
-}
-
-bool a64_form_fcvt_int(u32 w, struct a64_insn *o)
-{
-	o->sf = w >> 31;
-	return a64_form_fp1(w, o);
-}
-
-bool a64_form_fcvt_fix(u32 w, struct a64_insn *o)
-{
-	o->amount = 64 - field(w, 10, 6);
-	return a64_form_fcvt_int(w, o) && (o->sf || o->amount <= 32);
-}
-
-bool a64_form_fmov_gen(u32 w, struct a64_insn *o)
-{
-	u32 ftype = field(w, 22, 2);
-
-	o->amount = field(w, 19, 1);
-	if (o->amount) { /* V.D[1] */
-		regs(w, o);
-		o->rm = 0;
-		o->sf = 1;
-		o->ftype = FT_D;
-		o->size = 3;
-		return w >> 31 && ftype == 2;
-	}
-	return a64_form_fcvt_int(w, o) && (ftype == FT_H || o->sf == ftype);
 }
 
 /* ---- vector and scalar AdvSIMD, integer: size at 23:22 ---- */
@@ -636,7 +515,7 @@ static u64 simd_imm_expand(u32 op, u32 cmode, u64 imm8, struct a64_insn *o)
 	}
 	if (cmode & 1) {
 		set_fsize(o, op ? 3 : 2);
-		return replicate(fp_imm_expand(imm8, o->size), 8 << o->size);
+		return replicate(a64_fp_imm_expand(imm8, o->size), 8 << o->size);
 	}
 	o->size = op ? 3 : 0;
 	if (!op)
@@ -654,7 +533,7 @@ bool a64_form_vimm(u32 w, struct a64_insn *o)
 	o->q = field(w, 30, 1);
 	if (field(w, 11, 1)) {
 		set_fsize(o, 1);
-		o->imm = replicate(fp_imm_expand(imm8, 1), 16);
+		o->imm = replicate(a64_fp_imm_expand(imm8, 1), 16);
 		return true;
 	}
 	o->imm = simd_imm_expand(field(w, 29, 1), field(w, 12, 4), imm8, o);

@@ -465,7 +465,7 @@ static int open_image(struct blk *b, const struct virtio_blk_params *p, const ch
 	u64 bytes;
 	int ret;
 
-	b->fd = b->fd_buffered = p->fd >= 0 ? p->fd : open(p->path, flags);
+	b->fd = b->fd_buffered = open(p->path, flags);
 	if (b->fd < 0) {
 		*err = p->readonly ? "cannot open for reading"
 				   : "cannot open for reading and writing";

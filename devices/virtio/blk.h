@@ -10,9 +10,8 @@
 struct device;
 
 struct virtio_blk_params {
-	const char *id;	  /* unique in the machine; also the thread's name */
-	const char *path; /* for messages, and opened if fd < 0 */
-	int fd;		  /* already open, or -1; the device closes it, also when creation fails */
+	const char *id; /* unique in the machine; also the thread's name */
+	const char *path;
 	const char *serial; /* up to 20 bytes, or NULL */
 	bool readonly;
 	bool direct;	     /* O_DIRECT, around the host's page cache */

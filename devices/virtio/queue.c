@@ -346,47 +346,43 @@ int virtq_slice(const struct virtq_chain *chain, bool writable, size_t off, size
 	return len ? -EINVAL : (int)out;
 }
 
-size_t virtq_read(const struct virtq_chain *chain, size_t off, void *dst, size_t len)
+/* Between [off, off + len) of the buffers and `host`; bytes copied. */
+static size_t copy_part(const struct iovec *v, unsigned n, size_t off, void *host, size_t len,
+			bool to_guest)
 {
 	size_t done = 0;
 
-	for (unsigned i = 0; i < chain->nread && done < len; i++) {
-		const struct iovec *v = &chain->iov[i];
+	for (unsigned i = 0; i < n && done < len; i++) {
 		size_t part;
+		u8 *guest;
 
-		if (off >= v->iov_len) {
-			off -= v->iov_len;
+		if (off >= v[i].iov_len) {
+			off -= v[i].iov_len;
 			continue;
 		}
-		part = v->iov_len - off;
+		guest = (u8 *)v[i].iov_base + off;
+		part = v[i].iov_len - off;
 		if (part > len - done)
 			part = len - done;
-		memcpy((u8 *)dst + done, (const u8 *)v->iov_base + off, part);
+		if (to_guest)
+			memcpy(guest, (u8 *)host + done, part);
+		else
+			memcpy((u8 *)host + done, guest, part);
 		done += part;
 		off = 0;
 	}
+	return done;
+}
+
+size_t virtq_read(const struct virtq_chain *chain, size_t off, void *dst, size_t len)
+{
+	size_t done = copy_part(chain->iov, chain->nread, off, dst, len, false);
+
 	__asm__ volatile("" ::: "memory"); /* the copy is what is checked from here on */
 	return done;
 }
 
 size_t virtq_write(const struct virtq_chain *chain, size_t off, const void *src, size_t len)
 {
-	size_t done = 0;
-
-	for (unsigned i = 0; i < chain->nwrite && done < len; i++) {
-		const struct iovec *v = &chain->iov[chain->nread + i];
-		size_t part;
-
-		if (off >= v->iov_len) {
-			off -= v->iov_len;
-			continue;
-		}
-		part = v->iov_len - off;
-		if (part > len - done)
-			part = len - done;
-		memcpy((u8 *)v->iov_base + off, (const u8 *)src + done, part);
-		done += part;
-		off = 0;
-	}
-	return done;
+	return copy_part(chain->iov + chain->nread, chain->nwrite, off, (void *)src, len, true);
 }

@@ -139,7 +139,6 @@ static const struct worker_ops worker_ops_wait = {.kicked = kicked, .wait = wait
 struct activation {
 	struct virtio_dev *v;
 	int ret;
-	unsigned bad_queue;
 };
 
 static void activate_on_worker(void *arg)
@@ -154,7 +153,6 @@ static void activate_on_worker(void *arg)
 			continue;
 		a->ret = virtq_activate(&v->vq[q], &v->queue[q], v->queue_max[q], v->mem,
 					v->negotiated, v->generation);
-		a->bad_queue = q;
 	}
 	if (a->ret) {
 		for (unsigned q = 0; q < v->nqueues; q++)

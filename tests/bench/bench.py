@@ -212,14 +212,18 @@ class Bench:
         return text
 
 
-def machine(bench):
+def host():
     model = "unknown CPU"
     with open("/proc/cpuinfo") as f:
         for line in f:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    lines = [f"- host: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}, load {os.getloadavg()[0]:.1f} at the end",
+    return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, load {os.getloadavg()[0]:.1f} at the end"
+
+
+def machine(bench):
+    lines = [f"- host: {host()}",
              f"- date: {time.strftime('%Y-%m-%d', time.gmtime())}"]
     for v, (kind, path) in bench.vmms.items():
         r = subprocess.run([path, "--version"], capture_output=True, text=True)

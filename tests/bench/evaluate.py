@@ -10,7 +10,6 @@ same blocks from its own log (-d in_asm,out_asm), times from interleaved runs (C
 import argparse
 import collections
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -19,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boot"))
-from bench import write  # noqa: E402
+from bench import host, write  # noqa: E402
 from vm import Spec, Vm, armature_command, qemu_command  # noqa: E402
 
 BEGIN, END = "<!-- evaluate: begin -->", "<!-- evaluate: end -->"
@@ -422,15 +421,9 @@ class Evaluation:
 
 
 def machine(a):
-    model = "unknown CPU"
-    with open("/proc/cpuinfo") as f:
-        for line in f:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
     q = subprocess.run([a.qemu, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
     rules = subprocess.run([a.armature, "rules", "stats"], capture_output=True, text=True).stdout.split("\n")[:2]
-    return (f"Host: {model}, {os.cpu_count()} CPUs, Linux {platform.release()}, load {os.getloadavg()[0]:.1f} at the end; "
+    return (f"Host: {host()}; "
             f"{time.strftime('%Y-%m-%d', time.gmtime())}; {q}; " + "; ".join(r.rstrip(";") for r in rules) + ".\n")
 
 

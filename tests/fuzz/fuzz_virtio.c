@@ -45,7 +45,7 @@ static void set_irq(void *opaque, unsigned n, bool level)
 {
 }
 
-static int make_disk(void)
+static void make_disk(char *path, size_t cap)
 {
 	static u8 sector[512] = "disk";
 	int fd = memfd_create("disk", 0);
@@ -53,14 +53,15 @@ static int make_disk(void)
 	for (int i = 0; i < 64; i++)
 		if (write(fd, sector, sizeof(sector)) < 0)
 			abort();
-	return fd;
+	snprintf(path, cap, "/proc/self/fd/%d", fd); /* stays open, one a kind */
 }
 
 /* Each kind is made once; a reset must do for what the last input left behind. */
 static struct device *create(u8 kind)
 {
 	static const struct irq_line irq = {.set = set_irq};
-	struct virtio_blk_params blk = {.id = "blk", .path = "", .num_queues = 1 + kind / 8 % 3};
+	char path[64] = "";
+	struct virtio_blk_params blk = {.id = "blk", .path = path, .num_queues = 1 + kind / 8 % 3};
 	struct virtio_net_params net = {.id = "net", .mac = {2}};
 	struct virtio_rng_params rng = {.id = "rng"};
 	struct virtio_console_params con = {.id = "con",
@@ -74,7 +75,7 @@ static struct device *create(u8 kind)
 	worker_threadless = true;
 	switch (kind % 5) {
 	case 0:
-		blk.fd = make_disk();
+		make_disk(path, sizeof(path));
 		blk.readonly = kind & 64;
 		ret = virtio_blk_create(&blk, &mem, &irq, &dev, &err);
 		break;

@@ -161,18 +161,9 @@ static void test_itself(void)
 #define V0 (HIGH_BASE + 110 * PAGE)
 #define V1 (HIGH_BASE + 111 * PAGE)
 
-static struct {
-	unsigned n;
-	u64 esr, far, elr;
-} last;
-
 /* A fetch fault: back to who called last. */
 static u64 fetch_hook(u64 *regs, u64 elr, u64 esr, u64 far)
 {
-	last.n++;
-	last.esr = esr;
-	last.far = far;
-	last.elr = elr;
 	return elr >= V0 && elr < V1 + PAGE && last.n < 1000 ? regs[20] : 0;
 }
 

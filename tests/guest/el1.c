@@ -231,9 +231,48 @@ static void user_run(const u32 *w, unsigned n, u64 sp)
 	code[n] = 0xd4000001; /* svc #0 */
 	code_sync(code, 4 * n + 4);
 	last.n = 0;
-	last.resume = text + 4 * n;
+	resume = text + 4 * n;
 	el0_call((u64(*)(u64))text, 0, sp);
-	last.resume = 0;
+	resume = 0;
+}
+
+static void test_sp_changes(u64 stack)
+{
+	/* sub sp, sp, #8; nop; str x0, [sp]: the change in the same block */
+	static const u32 same[] = {0xd10023ff, NOP, 0xf90003e0};
+	/* mov x0, sp; sub x0, x0, #4; mov sp, x0; b .+4; ldr x1, [sp, #4] */
+	static const u32 next[] = {0x910003e0, 0xd1001000, 0x9100001f, 0x14000001, 0xf94003e1};
+	/* sub sp, #8; add sp, #8; ldr: aligned again */
+	static const u32 again[] = {0xd10023ff, 0x910023ff, 0xf94003e1};
+	/* ldr x0, [sp], #8; ldr x0, [sp]: write-back misaligns it */
+	static const u32 post[] = {0xf84087e0, 0xf94003e0};
+	/* the next instruction already, what one rule might cover: sub, ldr; mov, stp; add, str */
+	static const u32 at_once[][2] = {
+		{0xd10023ff, 0xf94003e0}, {0x9100243f, 0xa9007be0}, {0x8b2163ff, 0xf90003e0}};
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(at_once); i++) {
+		u32 w[3] = {0x910023e1, at_once[i][0], at_once[i][1]}; /* add x1, sp, #8 */
+
+		if (i == 2)
+			w[0] = 0xd2800101; /* mov x1, #8 */
+		user_run(w, 3, stack);
+		if (last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8) {
+			print("# %x: n %u esr %x elr %x\n", (u64)w[1], (u64)last.n, last.esr,
+			      last.elr);
+			bad++;
+		}
+	}
+	result(!bad, "SP misaligned by the instruction before");
+	user_run(same, 3, stack);
+	bad = last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8;
+	user_run(next, 5, stack);
+	bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 16;
+	user_run(again, 3, stack);
+	bad += last.n != 0;
+	user_run(post, 2, stack);
+	bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 4;
+	result(!bad, "SP misaligned and aligned again within a block, and across blocks");
 }
 
 static void test_sp(void)
@@ -256,69 +295,24 @@ static void test_sp(void)
 		}
 	}
 	result(!bad, "SP misaligned at EL0 entry: each kind of access");
-	{
-		/* sub sp, sp, #8; nop; str x0, [sp]: the change in the same block */
-		static const u32 same[] = {0xd10023ff, NOP, 0xf90003e0};
-		/* mov x0, sp; sub x0, x0, #4; mov sp, x0; b .+4; ldr x1, [sp, #4] */
-		static const u32 next[] = {0x910003e0, 0xd1001000, 0x9100001f, 0x14000001,
-					   0xf94003e1};
-		/* sub sp, #8; add sp, #8; ldr: aligned again */
-		static const u32 again[] = {0xd10023ff, 0x910023ff, 0xf94003e1};
-		/* ldr x0, [sp], #8; ldr x0, [sp]: write-back misaligns it */
-		static const u32 post[] = {0xf84087e0, 0xf94003e0};
-
-		/* the next instruction already, what one rule might cover: sub, ldr; mov, stp; add,
-		 * str */
-		static const u32 at_once[][2] = {{0xd10023ff, 0xf94003e0},
-						 {0x9100243f, 0xa9007be0},
-						 {0x8b2163ff, 0xf90003e0}};
-
-		bad = 0;
-		for (unsigned i = 0; i < ARRAY_SIZE(at_once); i++) {
-			u32 w[3] = {0x910023e1, at_once[i][0], at_once[i][1]}; /* add x1, sp, #8 */
-
-			if (i == 2)
-				w[0] = 0xd2800101; /* mov x1, #8 */
-			user_run(w, 3, stack);
-			if (last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8) {
-				print("# %x: n %u esr %x elr %x\n", (u64)w[1], (u64)last.n,
-				      last.esr, last.elr);
-				bad++;
-			}
-		}
-		result(!bad, "SP misaligned by the instruction before");
-		user_run(same, 3, stack);
-		bad = last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 8;
-		user_run(next, 5, stack);
-		bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 16;
-		user_run(again, 3, stack);
-		bad += last.n != 0;
-		user_run(post, 2, stack);
-		bad += last.n != 1 || ec() != EC_SP || last.elr != LOW_BASE + PAGE + 4;
-		result(!bad, "SP misaligned and aligned again within a block, and across blocks");
-	}
+	test_sp_changes(stack);
 	msr(sctlr_el1, mrs(sctlr_el1) & ~(3ull << 3));
 	isb();
-	{
-		static const u32 load = 0xf94003e0;
-
-		user_run(&load, 1, stack + 8);
-		result(last.n == 0,
-		       "without SCTLR_EL1.SA0 a misaligned SP is none of its business");
-	}
+	user_run(&uses[0], 1, stack + 8);
+	result(last.n == 0, "without SCTLR_EL1.SA0 a misaligned SP is none of its business");
 }
 
 static void test_pc(void)
 {
 	static const u32 br = 0xd61f0000; /* br x0 */
 
-	last.resume = 0;
+	resume = 0;
 	x[0] = (u64)code + 0x102;
 	code[64] = RET;
 	code_sync(&code[64], 4);
-	last.resume = (u64)&code[1];
+	resume = (u64)&code[1];
 	run1(br);
-	last.resume = 0;
+	resume = 0;
 	if (ec() != EC_PC || last.far != x[0])
 		print("# n %u esr %x far %x elr %x\n", (u64)last.n, last.esr, last.far, last.elr);
 	result(last.n == 1 && ec() == EC_PC && last.far == (u64)code + 0x102 &&
@@ -363,9 +357,9 @@ static void test_undefined(void)
 			bad += last.n != 0;
 		}
 	result(!bad, "the identification space reads");
-	last.resume = (u64)&code[1]; /* RET */
+	resume = (u64)&code[1]; /* RET */
 	run1(0xd4000001 | 123 << 5);
-	last.resume = 0;
+	resume = 0;
 	result(last.n == 1 && ec() == EC_SVC && iss() == 123 && last.elr == (u64)code + 4,
 	       "SVC at EL1: comment in ISS, ELR behind it");
 	run1(0xd4200000 | 0x1234 << 5);
@@ -410,9 +404,9 @@ static u32 branch_to(u32 branch, u32 pad, u64 from_gp, u64 to_gp)
 	code_sync(&code[TARGET / 4], 8);
 	x[7] = to;
 	last.n = 0;
-	last.resume = to + 4; /* RET */
+	resume = to + 4; /* RET */
 	run_regs(x, (u32 *)base);
-	last.resume = 0;
+	resume = 0;
 	if (!last.n)
 		return 0;
 	if (last.n == 1 && ec() == EC_BRK && last.spsr >> 10 & 3)
@@ -483,7 +477,7 @@ static void test_bti(void)
 static void test_illegal(void)
 {
 	last.n = 0;
-	last.resume = 0;
+	resume = 0;
 	asm volatile("adr	x9, 1f\n"
 		     "	msr	elr_el1, x9\n"
 		     "	mov	x9, #0x3c9\n" /* EL2h */

@@ -13,11 +13,7 @@ static struct {
 	u64 elr;
 } irq;
 
-static struct {
-	volatile unsigned n;
-	u64 esr, far, elr;
-	u64 clear_spsr; /* bits taken from the PSTATE returned to */
-} last;
+static u64 clear_spsr; /* bits taken from the PSTATE returned to */
 
 static void on_ppi(unsigned intid)
 {
@@ -33,11 +29,7 @@ static void on_ppi(unsigned intid)
 
 static u64 hook(u64 *regs, u64 elr, u64 esr, u64 far)
 {
-	last.n++;
-	last.esr = esr;
-	last.far = far;
-	last.elr = elr;
-	regs[22] &= ~last.clear_spsr;
+	regs[22] &= ~clear_spsr;
 	return last.n > 1000 ? 0 : esr >> 26 == 0x3c ? elr + 4 : elr;
 }
 
@@ -282,7 +274,7 @@ static void test_debug(void)
 	isb();
 	/* breakpoint, at EL1 */
 	last.n = 0;
-	last.clear_spsr = 0;
+	clear_spsr = 0;
 	msr(dbgbvr0_el1, (u64)stepped_second);
 	msr(dbgbcr0_el1, 1u | 1 << 1 | 0xf << 5);
 	msr(mdscr_el1, 1u << 15 | 1 << 13); /* MDE, KDE */

@@ -82,6 +82,11 @@ extern u64 high_ptes[512], low_ptes[512];
 void pte_set(u64 *pte, u64 val); /* with the barrier that makes walks see it */
 
 /* ---- exceptions ---- */
+/* The last synchronous one of any CPU, noted before the hook is called. */
+extern struct exception {
+	volatile unsigned n; /* since the test has cleared it */
+	u64 esr, far, elr, spsr;
+} last;
 /* Called with the saved x0... and the return address behind x18, x29, x30; returns where to go on,
  * 0: fatal. */
 extern u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);

@@ -7,6 +7,7 @@
 
 u8 stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
 unsigned n_cpus = 1;
+struct exception last;
 u64 (*sync_hook)(u64 *regs, u64 elr, u64 esr, u64 far);
 void (*irq_hook)(unsigned intid);
 const u64 *irq_regs;
@@ -288,8 +289,10 @@ void pte_set(u64 *pte, u64 val)
 
 u64 on_sync(u64 *regs)
 {
-	u64 elr = mrs(elr_el1), esr = mrs(esr_el1), far = mrs(far_el1);
-	u64 next = sync_hook ? sync_hook(regs, elr, esr, far) : 0;
+	u64 elr = mrs(elr_el1), esr = mrs(esr_el1), far = mrs(far_el1), next;
+
+	last = (struct exception){last.n + 1, esr, far, elr, mrs(spsr_el1)};
+	next = sync_hook ? sync_hook(regs, elr, esr, far) : 0;
 
 	if (!next)
 		print("# cpu %u: exception at %x, esr %x, far %x\n", (u64)this_cpu(), elr, esr,

@@ -21,33 +21,25 @@ static void prio_set(u32 a, u32 b)
 #define KEPT	  0xff00ffffffull
 
 /* Vector registers there and back by the general ones, 64 bits and more. */
-static void test_wide_mmio(void)
+struct wide {
+	const char *name;
+	u32 word, count; /* of 64-bit registers */
+	s32 step;	 /* written back */
+};
+
+static void test_wide_loads(void)
 {
-	static const struct {
-		const char *name;
-		u32 word, count; /* of 64-bit registers */
-		s32 step;	 /* written back */
-	} load[] =
-		{
-			{"ldr x", 0xf9400020, 1, 0},	     {"ldr x post", 0xf8408420, 1, 8},
-			{"ldp x", 0xa9400820, 2, 0},	     {"ldp x pre", 0xa9c00820, 2, 0},
-			{"ldr d", 0xfd400020, 1, 0},	     {"ldr d post", 0xfc408420, 1, 8},
-			{"ldr q", 0x3dc00020, 2, 0},	     {"ldr q post", 0x3cc10420, 2, 16},
-			{"ldp q", 0xad400420, 4, 0},	     {"ld1 {2}", 0x4c40ac20, 4, 0},
-			{"ld1 {2} post", 0x4cdfac20, 4, 32}, {"ld1 lane", 0x0d408420, 1, 0},
-			{"ldar x", 0xc8dffc20, 1, 0},
-		},
-	  store[] = {
-		  {"str x", 0xf9000020, 1, 0},	     {"str x pre", 0xf8008c20, 1, 8},
-		  {"stp x", 0xa9000820, 2, 0},	     {"stp x post", 0xa8810820, 2, 16},
-		  {"str d", 0xfd000020, 1, 0},	     {"str q", 0x3d800020, 2, 0},
-		  {"str q post", 0x3c810420, 2, 16}, {"stp q", 0xad000420, 4, 0},
-		  {"stp q post", 0xac810420, 4, 32}, {"st1 {2}", 0x4c00ac20, 4, 0},
-		  {"st1 lane", 0x0d008420, 1, 0},    {"stlr x", 0xc89ffc20, 1, 0},
-	  };
-	/* fmov x4, d0; mov x5, v0.d[1]; fmov x6, d1; mov x7, v1.d[1]; and the other way round */
-	static const u32 out[] = {0x9e660004, 0x4e183c05, 0x9e660026, 0x4e183c27},
-			 in[] = {0x9e670080, 0x4e181ca0, 0x9e6700c1, 0x4e181ce1};
+	static const struct wide load[] = {
+		{"ldr x", 0xf9400020, 1, 0},	     {"ldr x post", 0xf8408420, 1, 8},
+		{"ldp x", 0xa9400820, 2, 0},	     {"ldp x pre", 0xa9c00820, 2, 0},
+		{"ldr d", 0xfd400020, 1, 0},	     {"ldr d post", 0xfc408420, 1, 8},
+		{"ldr q", 0x3dc00020, 2, 0},	     {"ldr q post", 0x3cc10420, 2, 16},
+		{"ldp q", 0xad400420, 4, 0},	     {"ld1 {2}", 0x4c40ac20, 4, 0},
+		{"ld1 {2} post", 0x4cdfac20, 4, 32}, {"ld1 lane", 0x0d408420, 1, 0},
+		{"ldar x", 0xc8dffc20, 1, 0},
+	};
+	/* fmov x4, d0; mov x5, v0.d[1]; fmov x6, d1; mov x7, v1.d[1] */
+	static const u32 out[] = {0x9e660004, 0x4e183c05, 0x9e660026, 0x4e183c27};
 	volatile u64 *route = (u64 *)ROUTE;
 	unsigned bad = 0;
 
@@ -72,7 +64,23 @@ static void test_wide_mmio(void)
 		}
 	}
 	result(!bad, "device loads of 64 bits and more: pairs, vectors, structures");
-	bad = 0;
+}
+
+static void test_wide_stores(void)
+{
+	static const struct wide store[] = {
+		{"str x", 0xf9000020, 1, 0},	   {"str x pre", 0xf8008c20, 1, 8},
+		{"stp x", 0xa9000820, 2, 0},	   {"stp x post", 0xa8810820, 2, 16},
+		{"str d", 0xfd000020, 1, 0},	   {"str q", 0x3d800020, 2, 0},
+		{"str q post", 0x3c810420, 2, 16}, {"stp q", 0xad000420, 4, 0},
+		{"stp q post", 0xac810420, 4, 32}, {"st1 {2}", 0x4c00ac20, 4, 0},
+		{"st1 lane", 0x0d008420, 1, 0},	   {"stlr x", 0xc89ffc20, 1, 0},
+	};
+	/* fmov d0, x4; mov v0.d[1], x5; fmov d1, x6; mov v1.d[1], x7 */
+	static const u32 in[] = {0x9e670080, 0x4e181ca0, 0x9e6700c1, 0x4e181ce1};
+	volatile u64 *route = (u64 *)ROUTE;
+	unsigned bad = 0;
+
 	for (unsigned i = 0; i < ARRAY_SIZE(store); i++) {
 		bool pre = store[i].word == 0xf8008c20;
 		u32 w[5] = {in[0], in[1], in[2], in[3], store[i].word};
@@ -198,7 +206,8 @@ static void test_mmio(void)
 	}
 	result(!bad, "device stores of each form");
 	prio_set(0, 0);
-	test_wide_mmio();
+	test_wide_loads();
+	test_wide_stores();
 	test_mmio_atomics();
 	x[1] = 0x0b000000; /* nothing there */
 	run1(0xb9400020);

@@ -157,7 +157,7 @@ static void test_registers(void)
 
 static void test_counting(void)
 {
-	u64 last = 0, now, two;
+	u64 before = 0, now, two;
 
 	begin(CYCLES, INST);
 	msr(pmcntenset_el0, CYCLE | 3);
@@ -169,9 +169,9 @@ static void test_counting(void)
 	run(0, 1000);
 	check(get(1) >= two + 2000 && get(1) < two + 2100);
 	msr(pmcr_el0, fixed | E | C);
-	for (unsigned i = 0; i < 100; i++, last = now) {
+	for (unsigned i = 0; i < 100; i++, before = now) {
 		now = mrs(pmccntr_el0);
-		check(now > last);
+		check(now > before);
 	}
 	msr(pmccntr_el0, 1ull << 40);
 	check(mrs(pmccntr_el0) > 1ull << 40 && mrs(pmccntr_el0) < (1ull << 40) + (1ull << 34));

@@ -113,35 +113,11 @@ static uint64_t get(enum dbt_reg_class cls, uint32_t id)
 #define SYS_ESR	  SYSREG_ID(3, 0, 5, 2, 0)
 #define SYS_FAR	  SYSREG_ID(3, 0, 6, 0, 0)
 
-static int no_mmio_read(void *o, unsigned cpu, gpa_t a, unsigned size, u64 *val)
-{
-	return -EFAULT;
-}
-
-static int no_mmio_write(void *o, unsigned cpu, gpa_t a, unsigned size, u64 val)
-{
-	return -EFAULT;
-}
-
-static int no_sysreg_read(void *o, unsigned cpu, u32 id, u64 *val)
-{
-	return -ENOENT;
-}
-
-static int no_sysreg_write(void *o, unsigned cpu, u32 id, u64 val)
-{
-	return -ENOENT;
-}
-
 static int machine_init(void)
 {
 	struct dbt_config cfg = switches;
 	const char *err = NULL;
 
-	cfg.ops = (struct dbt_ops){.mmio_read = no_mmio_read,
-				   .mmio_write = no_mmio_write,
-				   .sysreg_read = no_sysreg_read,
-				   .sysreg_write = no_sysreg_write};
 	cfg.max_vcpus = one_vcpu ? 1 : 2; /* what atomics and exclusives do for several */
 	cfg.rules = rules;
 	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

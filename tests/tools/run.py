@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Tests of the project's own tools: the test runner, set-up, private apt, initramfs. Prints TAP."""
+import fnmatch
+import glob
+import json
 import os
 import re
 import shutil
@@ -165,6 +168,83 @@ def man_page_has_every_option(tmp):
         page = f.read().replace("\\-", "-")
     listed = set(re.findall(r"^\.B[IR]* (--[a-z-]+)", page, re.M))
     assert told and told == listed, f"only in --help: {told - listed}; only in the man page: {listed - told}"
+
+
+def docs():
+    """path from the top and text of every document"""
+    names = run("git", "ls-files", "*.md", "docs/*.1").stdout.split()
+    for name in names:
+        with open(os.path.join(TOP, name)) as f:
+            yield name, f.read()
+
+
+@test
+def docs_name_files_that_exist(tmp):
+    top = "|".join(n for n in os.listdir(TOP) if os.path.isdir(os.path.join(TOP, n)) and not re.match("build|guest", n))
+    missing = []
+    for name, text in docs():
+        links = [os.path.join(os.path.dirname(name), l) for l in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in l]
+        words = [w.strip(".,;:()'\"") for quoted in re.findall(r"`([^`\n]+)`", text) for w in quoted.split()]
+        # THING stands for any; a program is given without its ending
+        paths = [re.sub("[A-Z]{4,}", "*", w) for w in words if re.fullmatch(rf"({top})/[\w./*-]*", w)]
+        missing += [f"{name}: {p}" for p in links + paths if not glob.glob(os.path.join(TOP, p))]
+    assert not missing, missing
+
+
+@test
+def docs_name_targets_that_exist(tmp):
+    # -q: nothing is made
+    # (check: of the suites that docs/conformance.md tells of)
+    targets = {"check"} | set(re.findall(r"^([a-z][a-z0-9-]*):", run("make", "-qpn").stdout, re.M))
+    named = [(name, t) for name, text in docs() for t in re.findall(r"(?:`|^ +)make ([a-z][a-z-]*)", text, re.M)]
+    missing = [n for n in named if n[1] not in targets]
+    assert len(named) > 20 and not missing, missing
+
+
+@test
+def docs_name_unit_tests_that_exist(tmp):
+    """docs/security.md: each class of bug, its check, and the test that fails without it"""
+    tests = {}
+    for path in glob.glob(os.path.join(TOP, "tests/unit/test_*.c")):
+        with open(path) as f:
+            tests[os.path.basename(path)[5:-2]] = re.findall(r"^static void test_(\w+)\(", f.read(), re.M)
+    known = [n for names in tests.values() for n in names]
+    with open(os.path.join(TOP, "docs/security.md")) as f:
+        rows = re.findall(r"^\|[^|]*\|[^|]*\|([^|]*)\|$", f.read().split("| class | check here")[1].split("\n\n")[0], re.M)
+    named = [n.split(": ")[-1] for row in rows for n in re.findall(r"`([^`]+)`", row)]
+    missing = [n for n in named if not fnmatch.filter(known, n)]
+    assert len(named) > 20 and not missing, missing
+
+
+@test
+def docs_have_every_key(tmp):
+    """docs/config.md against the schema, which tests/unit/test_config.c holds against the parser"""
+    with open(os.path.join(TOP, "config/schema.json")) as f:
+        schema = json.load(f)
+
+    def keys(node, path):
+        for name, sub in node.get("properties", {}).items():
+            while "$ref" in sub:
+                sub = schema["$defs"][sub["$ref"].split("/")[-1]]
+            here = f"{path}.{name}" if path else name
+            if sub.get("type") == "array":
+                sub, here = sub["items"], here + "[]"
+            if "properties" not in sub:
+                yield here
+            yield from keys(sub, here)
+
+    wanted, told = set(keys(schema, "")), set()
+    with open(os.path.join(TOP, "docs/config.md")) as f:
+        table = f.read().split("## Keys")[1].split("\n\n")[1]
+    for row in table.splitlines()[2:]:
+        key, kind = row.split("|")[1:3]
+        first = None
+        for name in re.findall(r"`([^`]+)`", key):
+            name = first.rsplit(".", 1)[0] + name if name[0] == "." else name
+            first = first or name
+            members = re.search(r"`\{ (.*) \}`", kind)
+            told |= {f"{name}.{m}" for m in members[1].split(", ")} if members else {name}
+    assert told == wanted, f"only in config.md: {told - wanted}; only in the schema: {wanted - told}"
 
 
 @test

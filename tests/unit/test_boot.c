@@ -294,6 +294,12 @@ static void test_elf(void **state)
 	assert_int_equal(out.entry, RAM + 0x200010);
 	assert_int_equal(out.kernel_end, RAM + 0x210000);
 	assert_int_equal(*ram(RAM + 0x200001), 2);
+	/* Again, as a reset does: the bss has what the guest left there. */
+	memset(guest_slice(&mem, GPA(RAM + 0x200000), 0x10000), 0xee, 0x10000);
+	assert_int_equal(load(false), 0);
+	assert_int_equal(*ram(RAM + 0x200001), 2);
+	assert_int_equal(*ram(RAM + 0x200040), 0);
+	assert_int_equal(*ram(RAM + 0x20ffff), 0);
 	f.ph[1].p_paddr = 0x1000;
 	write_file(kernel, &f, sizeof(f));
 	assert_int_not_equal(load(false), 0);

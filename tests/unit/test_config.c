@@ -106,6 +106,11 @@ static const struct {
 	{"{\"boot\": {\"kernel\": \"k\"},\n\"rng\": true,\n\"rng\": false}",
 	 "3: rng: given twice: remove one of them"},
 	{"{\"boot\": {\"kernel\": \"k\"},\n\"r\\u006eg\": true}", "2: r\\u006eg: a key is written"},
+	{"{'boot': {\"kernel\": \"k\"}}", "1: boot: a key is written in double quotes"},
+	{"{\"boot\": {\"kernel\": \"k\"}, \"networks\": [\n"
+	 "{\"id\": \"m\", \"type\": \"tap\", \"fd\": 9},\n"
+	 "{\"id\": \"n\", \"type\": \"tap\", \"fd\": 9}]}",
+	 "3: networks[1].fd: 9 is the descriptor of networks[0] already"},
 	{"{\"boot\": {\"kernel\": \"a\\u0000b\"}}", "1: boot.kernel: "},
 	{"{\"boot\": {\"kernel\": \"k\"},\n\"rng\": tru}", "2: not JSON: "},
 	{"{\"boot\": {\"kernel\": \"k\"},\n", "2: not JSON: "},

@@ -70,6 +70,14 @@ static void finish(struct fixture *f)
 	config_free(&f->cfg);
 }
 
+/* Starts the machine; what it asks for in the end. */
+static enum machine_request run(struct fixture *f)
+{
+	assert_int_equal(machine_start(f->m), 0);
+	assert_int_equal(event_loop_run(f->loop), 0);
+	return machine_requested(f->m);
+}
+
 static void call(struct dbt_exit *e, struct dbt_vcpu *cpu, u64 fn, u64 a, u64 b, u64 c)
 {
 	cpu->x[0] = fn;
@@ -99,9 +107,7 @@ static void test_hello_and_poweroff(void **state)
 	fake_guest = hello_guest;
 	start_with(&f, no_sets);
 	assert_int_equal(f.m->layout.entry, MAP_RAM + 0x80000);
-	assert_int_equal(machine_start(f.m), 0);
-	assert_int_equal(event_loop_run(f.loop), 0);
-	assert_int_equal(machine_requested(f.m), MACHINE_POWEROFF);
+	assert_int_equal(run(&f), MACHINE_POWEROFF);
 	assert_int_equal(machine_exit_status(f.m), 0);
 	finish(&f);
 	out = fopen(output, "r");
@@ -174,9 +180,7 @@ static void test_timer_wakes_wfi(void **state)
 
 	fake_guest = timer_guest;
 	start_with(&f, no_sets);
-	assert_int_equal(machine_start(f.m), 0);
-	assert_int_equal(event_loop_run(f.loop), 0);
-	assert_int_equal(machine_requested(f.m), MACHINE_POWEROFF);
+	assert_int_equal(run(&f), MACHINE_POWEROFF);
 	assert_in_range(woke_after, 19000000, 10000000000); /* a busy host may be late */
 	finish(&f);
 }
@@ -200,9 +204,7 @@ static void test_timer_interrupts_running(void **state)
 
 	fake_guest = busy_guest;
 	start_with(&f, no_sets);
-	assert_int_equal(machine_start(f.m), 0);
-	assert_int_equal(event_loop_run(f.loop), 0);
-	assert_int_equal(machine_requested(f.m), MACHINE_POWEROFF);
+	assert_int_equal(run(&f), MACHINE_POWEROFF);
 	assert_in_range(woke_after, 19000000, 10000000000); /* a busy host may be late */
 	finish(&f);
 }
@@ -279,9 +281,7 @@ static void test_smp(void **state)
 
 	fake_guest = smp_guest;
 	start_with(&f, sets);
-	assert_int_equal(machine_start(f.m), 0);
-	assert_int_equal(event_loop_run(f.loop), 0);
-	assert_int_equal(machine_requested(f.m), MACHINE_POWEROFF);
+	assert_int_equal(run(&f), MACHINE_POWEROFF);
 	finish(&f);
 }
 
@@ -407,9 +407,7 @@ static void test_panic_and_stats(void **state)
 
 	fake_guest = panic_guest;
 	start_with(&f, no_sets);
-	assert_int_equal(machine_start(f.m), 0);
-	assert_int_equal(event_loop_run(f.loop), 0);
-	assert_int_equal(machine_requested(f.m), MACHINE_PANIC);
+	assert_int_equal(run(&f), MACHINE_PANIC);
 	assert_int_equal(machine_exit_status(f.m), EXIT_STATUS_PANIC);
 	machine_stop(f.m);
 	machine_write_stats(f.m, out);

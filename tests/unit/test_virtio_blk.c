@@ -43,7 +43,6 @@ static void create(struct fixture *f, struct virtio_blk_params p)
 
 	p.id = "disk0";
 	p.path = f->path;
-	p.fd = -1;
 	p.sandbox = VG_SANDBOX;
 	if (virtio_blk_create(&p, &f->g.mem, &f->g.irq, &f->g.dev, &err))
 		fail_msg("create: %s", err);
@@ -557,7 +556,6 @@ static int try_create(struct fixture *f, struct virtio_blk_params p, const char 
 	int ret;
 
 	p.id = "disk1";
-	p.fd = -1;
 	p.sandbox = VG_SANDBOX;
 	ret = virtio_blk_create(&p, &f->g.mem, &f->g.irq, &dev, err);
 	if (!ret)
