@@ -48,7 +48,7 @@ mutate: $(BUILD)/rules-mutate ## seed 600 errors into the rules (MUTATE_FLAGS=-v
 .PHONY: prove
 prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--all: all)
 	$(Q)mkdir -p rules/proofs
-	$(Q)$< -j $(PROVE_JOBS) --timeout 90 $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
+	$(Q)$< -j $(PROVE_JOBS) --limit 270 $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
@@ -95,14 +95,14 @@ LEARN_PROFILE := $(if $(wildcard $(GUEST)/bench.img),$(BUILD)/profile/train.prof
 LEARN_PAIRS ?= 3000
 
 # Fetch, compile, learn, choose, prove; then prove the pairs as they were before generalisation, and say in docs/rules.md
-# how many there were at each step. The solver's limit is short, for there are many: what it does not decide is left out.
-learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/libarmature.a $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned and docs/rules.md
+# how many there were at each step. The solver's limit is low, for there are many: what it does not decide is left out.
+learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/rules-eval $(BUILD)/libarmature.a $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned and docs/rules.md
 	$(Q)$(LEARN_ENV) rules/learn/choose.sh $(BUILD) "$(LEARN_PROFILE)" $< $(LEARN_DIR)/all
 	$(Q)mkdir -p rules/learned
 	$(Q)cp $(LEARN_DIR)/all/corpus.rules rules/learned/corpus.rules
 	$(Q)cp $(LEARN_DIR)/all/proofs/corpus.proofs rules/proofs/corpus.proofs
 	$(Q)/usr/bin/python3 -B rules/learn/select.py $(LEARN_DIR)/pairs.rules --max $(LEARN_PAIRS) --out $(LEARN_DIR)/pairs-often.rules
-	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --timeout 2 $(RULES_MODEL:%=--model %) \
+	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --limit 6 $(RULES_MODEL:%=--model %) \
 		--records $(LEARN_DIR)/all/proofs $(LEARN_DIR)/pairs-often.rules >$(LEARN_DIR)/pairs.log
 	$(Q)/usr/bin/python3 -B rules/learn/report.py learn --stats $(LEARN_DIR)/stats --pairs-log $(LEARN_DIR)/pairs.log \
 		--chosen $(LEARN_DIR)/all/choose.log --proofs-log $(LEARN_DIR)/all/prove.log --corpus $(BUILD)/corpus/list \

@@ -40,7 +40,7 @@ fi
 choose "$candidates" --uses 1000 60 "$dir/chosen.rules" >"$dir/choose.log"
 cat "$dir/choose.log"
 # shellcheck disable=SC2086
-"$build/rules-prove" -j "${JOBS:-2}" --timeout 5 $MODEL --records "$dir/proofs" --keep "$dir/proven.rules" \
+"$build/rules-prove" -j "${JOBS:-2}" --limit 15 $MODEL --records "$dir/proofs" --keep "$dir/proven.rules" \
 	"$dir/chosen.rules" >"$dir/prove.log" || true
 tail -n 1 "$dir/prove.log"
 choose "$dir/proven.rules" --marginal 0 0 "$dir/second.rules"
