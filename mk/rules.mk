@@ -52,12 +52,13 @@ prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
-LEARN_SRC := $(filter-out rules/learn/eval.c,$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
+EVAL_SRC  := $(wildcard rules/learn/eval*.c)
+LEARN_SRC := $(filter-out $(EVAL_SRC),$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
              rules/prove/instance.c $(wildcard rules/lang/*.c)
 
 # What was learned from a piece of the corpus is kept while these are as they were. Placement is not among them: it decides
 # what a rule is worth, not what is right (rm -r $(BUILD)/learn/pieces: weigh anew).
-LEARN_KEYS := $(filter-out rules/learn/eval.c rules/learn/main.c,$(sort $(wildcard rules/learn/*.[ch]))) $(RULES_BASE)
+LEARN_KEYS := $(filter-out rules/learn/eval% rules/learn/main.c,$(sort $(wildcard rules/learn/*.[ch]))) $(RULES_BASE)
 
 $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $(RULES_LANG) \
                       $(BUILD)/libarmature.a
@@ -68,9 +69,9 @@ $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $
 		-lZydis -ldw -lelf -pthread
 
 # What rules would do with an execution profile (armature run --profile).
-$(BUILD)/rules-eval: rules/learn/eval.c $(BUILD)/libarmature.a
+$(BUILD)/rules-eval: $(EVAL_SRC) rules/learn/eval.h $(BUILD)/libarmature.a
 	@echo "  HOSTCC  $@"
-	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $< $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $(EVAL_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
 
 LEARN_DIR := $(BUILD)/learn
 LEARN_ENV := JOBS=$(PROVE_JOBS) BASE="$(RULES_BASE)" MODEL="$(RULES_MODEL:%=--model %)" LIBS="$(LDLIBS)"
