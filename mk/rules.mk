@@ -114,6 +114,12 @@ leave-one-out: $(BUILD)/rules-eval $(BUILD)/rules-learn $(BUILD)/rules-prove ## 
 	$(Q)$(LEARN_ENV) rules/learn/leave-one-out.sh $(BUILD) $(BUILD)/profile $(BUILD)/corpus/list
 	$(Q)/usr/bin/python3 -B rules/learn/report.py held-out $(LEARN_DIR)/held-out --doc docs/rules.md
 
+.PHONY: gaps
+gaps: $(BUILD)/rules-eval ## what rules would gain from gaps in their sequences, by the profiles; writes docs/rules.md
+	$(Q)rm -rf $(LEARN_DIR)/gaps && mkdir -p $(LEARN_DIR)/gaps
+	$(Q)for p in $(BUILD)/profile/*.prof; do $< --gaps $$p >$(LEARN_DIR)/gaps/$$(basename $$p .prof) || exit 1; done
+	$(Q)/usr/bin/python3 -B rules/learn/report.py gaps $(LEARN_DIR)/gaps --doc docs/rules.md
+
 # ---- the models against other implementations ----
 MODELTEST_SRC := $(wildcard rules/prove/modeltest*.c) rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \
                  $(filter rules/prove/sem%.c,$(RULES_MODEL)) $(wildcard rules/lang/*.c) tests/insn/caseio.c \
