@@ -102,7 +102,7 @@ learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/rules-eval $(
 	$(Q)mkdir -p rules/learned
 	$(Q)cp $(LEARN_DIR)/all/corpus.rules rules/learned/corpus.rules
 	$(Q)cp $(LEARN_DIR)/all/proofs/corpus.proofs rules/proofs/corpus.proofs
-	$(Q)/usr/bin/python3 -B rules/learn/select.py $(LEARN_DIR)/pairs.rules --max $(LEARN_PAIRS) --out $(LEARN_DIR)/pairs-often.rules
+	$(Q)/usr/bin/python3 -B rules/learn/pick.py $(LEARN_DIR)/pairs.rules --max $(LEARN_PAIRS) --out $(LEARN_DIR)/pairs-often.rules
 	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --limit 6 $(RULES_MODEL:%=--model %) \
 		--records $(LEARN_DIR)/all/proofs $(LEARN_DIR)/pairs-often.rules >$(LEARN_DIR)/pairs.log
 	$(Q)/usr/bin/python3 -B rules/learn/report.py learn --stats $(LEARN_DIR)/stats --pairs-log $(LEARN_DIR)/pairs.log \

@@ -22,18 +22,18 @@ evaluator() {
 
 choose() { # rules, how, least saved, so many more, out
 	if [ -z "$profile" ]; then
-		/usr/bin/python3 -B "$here/select.py" "$1" --max 300 --out "$5"
+		/usr/bin/python3 -B "$here/pick.py" "$1" --max 300 --out "$5"
 		return
 	fi
 	evaluator "$1"
 	"$dir/rules-eval" "$2" "$profile" >"$dir/uses"
-	/usr/bin/python3 -B "$here/select.py" "$1" --uses "$dir/uses" --least "$3" --more "$4" --out "$5"
+	/usr/bin/python3 -B "$here/pick.py" "$1" --uses "$dir/uses" --least "$3" --more "$4" --out "$5"
 }
 
 echo "choose: $candidates" >&2
 if [ -n "$profile" ]; then # what is never executed need not be tried
 	"$build/rules-eval" --grams "$profile" >"$dir/grams"
-	/usr/bin/python3 -B "$here/select.py" "$candidates" --grams "$dir/grams" --max "${TRY:-1500}" --out "$dir/tried.rules" |
+	/usr/bin/python3 -B "$here/pick.py" "$candidates" --grams "$dir/grams" --max "${TRY:-1500}" --out "$dir/tried.rules" |
 		tee "$dir/tried.log"
 	candidates=$dir/tried.rules
 fi
