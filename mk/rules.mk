@@ -48,16 +48,17 @@ mutate: $(BUILD)/rules-mutate ## seed 600 errors into the rules (MUTATE_FLAGS=-v
 .PHONY: prove
 prove: $(BUILD)/rules-prove ## prove every rule without a record (PROVE_FLAGS=--all: all)
 	$(Q)mkdir -p rules/proofs
-	$(Q)$< -j $(PROVE_JOBS) --timeout 90 $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
+	$(Q)$< -j $(PROVE_JOBS) --limit 270 $(PROVE_FLAGS) $(RULES_MODEL:%=--model %) --records rules/proofs \
 		$(RULES_BASE) $(RULES_LEARN)
 
 # ---- learning ----
-LEARN_SRC := $(filter-out rules/learn/eval.c,$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
+EVAL_SRC  := $(wildcard rules/learn/eval*.c)
+LEARN_SRC := $(filter-out $(EVAL_SRC),$(wildcard rules/learn/*.c)) rules/prove/concrete.c rules/prove/concrete_rule.c \
              rules/prove/instance.c $(wildcard rules/lang/*.c)
 
 # What was learned from a piece of the corpus is kept while these are as they were. Placement is not among them: it decides
 # what a rule is worth, not what is right (rm -r $(BUILD)/learn/pieces: weigh anew).
-LEARN_KEYS := $(filter-out rules/learn/eval.c rules/learn/main.c,$(sort $(wildcard rules/learn/*.[ch]))) $(RULES_BASE)
+LEARN_KEYS := $(filter-out rules/learn/eval% rules/learn/main.c,$(sort $(wildcard rules/learn/*.[ch]))) $(RULES_BASE)
 
 $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $(RULES_LANG) \
                       $(BUILD)/libarmature.a
@@ -68,9 +69,9 @@ $(BUILD)/rules-learn: $(LEARN_SRC) $(wildcard rules/learn/*.h rules/prove/*.h) $
 		-lZydis -ldw -lelf -pthread
 
 # What rules would do with an execution profile (armature run --profile).
-$(BUILD)/rules-eval: rules/learn/eval.c $(BUILD)/libarmature.a
+$(BUILD)/rules-eval: $(EVAL_SRC) rules/learn/eval.h $(BUILD)/libarmature.a
 	@echo "  HOSTCC  $@"
-	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $< $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
+	$(Q)$(HOSTCC) $(RULES_CFLAGS) -O2 -I$(BUILD)/gen -o $@ $(EVAL_SRC) $(BUILD)/libarmature.a $(LDLIBS) -lZydis -pthread
 
 LEARN_DIR := $(BUILD)/learn
 LEARN_ENV := JOBS=$(PROVE_JOBS) BASE="$(RULES_BASE)" MODEL="$(RULES_MODEL:%=--model %)" LIBS="$(LDLIBS)"
@@ -95,14 +96,14 @@ LEARN_PROFILE := $(if $(wildcard $(GUEST)/bench.img),$(BUILD)/profile/train.prof
 LEARN_PAIRS ?= 3000
 
 # Fetch, compile, learn, choose, prove; then prove the pairs as they were before generalisation, and say in docs/rules.md
-# how many there were at each step. The solver's limit is short, for there are many: what it does not decide is left out.
-learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/libarmature.a $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned and docs/rules.md
+# how many there were at each step. The solver's limit is low, for there are many: what it does not decide is left out.
+learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/rules-eval $(BUILD)/libarmature.a $(LEARN_PROFILE) ## learn rules from the corpus, prove them, write rules/learned and docs/rules.md
 	$(Q)$(LEARN_ENV) rules/learn/choose.sh $(BUILD) "$(LEARN_PROFILE)" $< $(LEARN_DIR)/all
 	$(Q)mkdir -p rules/learned
 	$(Q)cp $(LEARN_DIR)/all/corpus.rules rules/learned/corpus.rules
 	$(Q)cp $(LEARN_DIR)/all/proofs/corpus.proofs rules/proofs/corpus.proofs
-	$(Q)/usr/bin/python3 -B rules/learn/select.py $(LEARN_DIR)/pairs.rules --max $(LEARN_PAIRS) --out $(LEARN_DIR)/pairs-often.rules
-	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --timeout 2 $(RULES_MODEL:%=--model %) \
+	$(Q)/usr/bin/python3 -B rules/learn/pick.py $(LEARN_DIR)/pairs.rules --max $(LEARN_PAIRS) --out $(LEARN_DIR)/pairs-often.rules
+	-$(Q)$(BUILD)/rules-prove -j $(PROVE_JOBS) --progress --limit 6 $(RULES_MODEL:%=--model %) \
 		--records $(LEARN_DIR)/all/proofs $(LEARN_DIR)/pairs-often.rules >$(LEARN_DIR)/pairs.log
 	$(Q)/usr/bin/python3 -B rules/learn/report.py learn --stats $(LEARN_DIR)/stats --pairs-log $(LEARN_DIR)/pairs.log \
 		--chosen $(LEARN_DIR)/all/choose.log --proofs-log $(LEARN_DIR)/all/prove.log --corpus $(BUILD)/corpus/list \
@@ -112,6 +113,12 @@ learn: $(LEARN_DIR)/candidates.rules $(BUILD)/rules-prove $(BUILD)/libarmature.a
 leave-one-out: $(BUILD)/rules-eval $(BUILD)/rules-learn $(BUILD)/rules-prove ## programs against rules learned without them; writes docs/rules.md
 	$(Q)$(LEARN_ENV) rules/learn/leave-one-out.sh $(BUILD) $(BUILD)/profile $(BUILD)/corpus/list
 	$(Q)/usr/bin/python3 -B rules/learn/report.py held-out $(LEARN_DIR)/held-out --doc docs/rules.md
+
+.PHONY: gaps
+gaps: $(BUILD)/rules-eval ## what rules would gain from gaps in their sequences, by the profiles; writes docs/rules.md
+	$(Q)rm -rf $(LEARN_DIR)/gaps && mkdir -p $(LEARN_DIR)/gaps
+	$(Q)for p in $(BUILD)/profile/*.prof; do $< --gaps $$p >$(LEARN_DIR)/gaps/$$(basename $$p .prof) || exit 1; done
+	$(Q)/usr/bin/python3 -B rules/learn/report.py gaps $(LEARN_DIR)/gaps --doc docs/rules.md
 
 # ---- the models against other implementations ----
 MODELTEST_SRC := $(wildcard rules/prove/modeltest*.c) rules/prove/concrete.c rules/prove/concrete_rule.c rules/prove/instance.c \

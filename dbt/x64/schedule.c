@@ -64,6 +64,8 @@ static bool is_clobber(const struct hir *h)
 	case HIR_OR:
 	case HIR_XOR:
 	case HIR_BIC:
+	case HIR_ORN:
+	case HIR_EON:
 	case HIR_NEG:
 	case HIR_SHRD:
 	case HIR_MUL:
@@ -75,6 +77,7 @@ static bool is_clobber(const struct hir *h)
 	case HIR_CLZ:
 	case HIR_CLS:
 	case HIR_CTZ: return true;
+	case HIR_SUB: return h->b.kind != H_IMM; /* else LEA does it */
 	default: return false;
 	}
 }
@@ -86,8 +89,8 @@ static bool is_clobber(const struct hir *h)
 static unsigned find_use(const struct tr *tr, unsigned first, unsigned last, bool accesses)
 {
 	const struct hir *def = &tr->hir.op[last];
-	bool gain = false;
 	unsigned group = last + 1;
+	bool gain;
 
 	if (group >= tr->hir.n || def[1].insn == def->insn ||
 	    (first && def[-(s64)(last - first) - 1].insn == tr->hir.op[first].insn))
@@ -108,6 +111,13 @@ static unsigned find_use(const struct tr *tr, unsigned first, unsigned last, boo
 		    j + 1 == tr->hir.n)
 			return 0;
 	}
+	if (group == last + 1)
+		return 0;
+	/*
+	 * A compare costs the same there, what it moved behind need not keep its flags, and a
+	 * branch next to it is one operation to the host. Flags computed once more want a reason.
+	 */
+	gain = def->d.kind == H_NONE;
 	for (unsigned j = last + 1; j < group; j++)
 		gain |= is_access(&tr->hir.op[j]) || is_clobber(&tr->hir.op[j]);
 	return gain ? group : 0;

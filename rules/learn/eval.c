@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules-eval [--uses | --marginal | --grams] PROFILE...
+ * rules-eval [--uses | --marginal | --grams | --gaps] PROFILE...
  *
  * What the compiled-in rules would do with what a guest executed (armature run --profile): every
  * block is translated again with base rules alone and with learned ones, weighted by how often it
@@ -8,7 +8,8 @@
  * of the guest's. --uses prints "COUNT SAVED NAME" for every learned rule instead: executions, and
  * host instructions that the blocks it is used in save against the base rules, shared by their
  * learned rules; --marginal what is lost when that rule alone is left out. --grams prints
- * "COUNT OP..." for every sequence of up to six instructions that was executed.
+ * "COUNT OP..." for every sequence of up to six instructions that was executed;
+ * --gaps what sequences with gaps would save (eval_gaps.c).
  */
 #include <Zydis/Zydis.h>
 #include <inttypes.h>
@@ -16,17 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/rules.h"
-#include "dbt/translate.h"
+#include "rules/learn/eval.h"
 
 #define RAM_BASE 0x40000000ull
 #define RAM_SIZE (1ul << 20)
-
-struct line {
-	u64 count;
-	unsigned mode, live, n;
-	u32 word[64];
-};
 
 struct sum {
 	u64 insns, rule, multi, learned, learned_multi, host;
@@ -37,10 +31,10 @@ static struct dbt_vm *vm;
 static struct dbt_vcpu *cpu;
 static u64 *uses;
 static s64 *shared, *saved;
-static bool list, marginal;
+static bool list, marginal, gaps;
 static u64 failed;
 
-static bool parse_line(char *s, struct line *l)
+bool parse_line(char *s, struct line *l)
 {
 	const char *last = strrchr(s, '|');
 	int at, n;
@@ -69,8 +63,7 @@ static unsigned count_insns(const u8 *p, const u8 *end)
 	return n;
 }
 
-/* In-line host instructions of the block with the rules of `mode`; 0: it cannot be translated. */
-static unsigned translate(const struct line *l, enum dbt_rules_mode mode, struct tr *tr)
+unsigned translate(const struct line *l, enum dbt_rules_mode mode, struct tr *tr)
 {
 	struct code_page *page = code_page_get(vm, RAM_BASE, l->mode & ~TR_MODE_STEP);
 	struct code_space sp;
@@ -303,6 +296,10 @@ int main(int argc, char **argv)
 			grams = calloc(1u << GRAM_BITS, sizeof(*grams));
 			continue;
 		}
+		if (!strcmp(argv[i], "--gaps")) {
+			gaps = true;
+			continue;
+		}
 		if (!strcmp(argv[i], "--marginal")) {
 			list = marginal = true;
 			continue;
@@ -314,14 +311,16 @@ int main(int argc, char **argv)
 		}
 		if (grams)
 			count_grams(f);
+		else if (gaps)
+			eval_gaps(f);
 		else
 			eval_file(f, &base, &learned);
 		fclose(f);
 	}
-	if (grams) {
+	if (grams)
 		print_grams();
+	if (grams || gaps)
 		return 0;
-	}
 	if (list) {
 		for (unsigned i = 0; i < rules_count; i++)
 			if (rules_info[i].learned)

@@ -28,7 +28,7 @@ for pair in bzip2:bzip2 zlib:gzip; do
 	# shellcheck disable=SC2086
 	"$build/gen/rules-compile" --unproven -o "$dir/gen/rules_gen.inc" base $BASE learned "$dir/corpus.rules"
 	# shellcheck disable=SC2086
-	cc -std=gnu11 -O0 -w -D_GNU_SOURCE -I"$dir/gen" -I. -I"$build/gen" -o "$dir/rules-eval" rules/learn/eval.c dbt/rules.c \
+	cc -std=gnu11 -O0 -w -D_GNU_SOURCE -I"$dir/gen" -I. -I"$build/gen" -o "$dir/rules-eval" rules/learn/eval*.c dbt/rules.c \
 		"$build/libarmature.a" $LIBS -lZydis -pthread
 	"$dir/rules-eval" "$profiles/$name.prof" >"$out/$name.without"
 done

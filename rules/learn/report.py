@@ -4,10 +4,12 @@
 
     report.py learn --stats FILE --pairs-log FILE --chosen FILE --proofs-log FILE --corpus LIST --rules FILE --doc FILE
     report.py held-out DIR --doc FILE
+    report.py gaps DIR --doc FILE
 
-DIR is what leave-one-out.sh made: rules-eval's output for each program.
+DIR is what leave-one-out.sh made, or `make gaps`: rules-eval's output for each program.
 """
 import argparse
+import os
 import re
 
 
@@ -41,7 +43,7 @@ def verdicts(path):
 
 def others(c):
     return ", ".join(f"{c.get(k, 0):,} {name}" for k, name in (
-        ("refuted", "refuted"), ("unknown", "not decided in time"), ("invalid", "outside the model"),
+        ("refuted", "refuted"), ("unknown", "not decided within the limit"), ("invalid", "outside the model"),
         ("vacuous", "never applicable")) if c.get(k))
 
 
@@ -98,7 +100,6 @@ def sums(path):
 
 def held_out(a):
     """DIR has NAME.all and, for programs of the corpus, NAME.without."""
-    import os
     rows = []
     for name in sorted(os.listdir(a.dir)):
         if not name.endswith((".all", ".without")):
@@ -112,20 +113,38 @@ def held_out(a):
                   "host instructions each, base / learned on", "saved, %"], rows)
 
 
+def gaps(a):
+    """DIR has rules-eval --gaps of each program."""
+    rows, rules, host = [], {}, 0
+    for name in sorted(os.listdir(a.dir)):
+        with open(os.path.join(a.dir, name)) as f:
+            text = f.read()
+        kinds = re.findall(r" of (\d+) host instructions saved: ([\d.]+) %", text)
+        rows.append([name] + [f"{float(share):.2f}" for _, share in kinds])
+        host += int(kinds[0][0])
+        for saved, rule in re.findall(r"(\d+) saved: (\w+)$", text, re.M):
+            rules[rule] = rules.get(rule, 0) + int(saved)
+    best = sorted(rules, key=lambda r: (-rules[r], r))[:10]
+    text = table(["program, with boot", "gaps, no access crossed, %", "accesses crossed by others, %", "any order, %"], rows)
+    return text + "\nThe second column by rules, % of all these programs: " + ", ".join(
+        f"`{r}` {100 * rules[r] / host:.3f}" for r in best) + ".\n"
+
+
 def main():
     ap = argparse.ArgumentParser()
     sub = ap.add_subparsers(dest="what", required=True)
     p = sub.add_parser("learn")
     for o in ("--stats", "--pairs-log", "--chosen", "--proofs-log", "--corpus", "--rules", "--doc"):
         p.add_argument(o, required=True)
-    p = sub.add_parser("held-out")
-    p.add_argument("dir")
-    p.add_argument("--doc", required=True)
+    for what in ("held-out", "gaps"):
+        p = sub.add_parser(what)
+        p.add_argument("dir")
+        p.add_argument("--doc", required=True)
     a = ap.parse_args()
     if a.what == "learn":
         between(a.doc, "learn", funnel(a))
     else:
-        between(a.doc, "held-out", held_out(a))
+        between(a.doc, a.what, held_out(a) if a.what == "held-out" else gaps(a))
 
 
 main()

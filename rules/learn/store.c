@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/lang/replace.h"
+
 #define FILE_MAGIC 0x314e524c41ull
 
 static void *grow(void *v, u32 n, u32 *cap, size_t size)
@@ -320,12 +322,9 @@ static void put_entries(FILE *f, const struct entry *e, u32 n)
 
 int store_write(const struct store *s, const char *path)
 {
+	FILE *f = replace_open(path);
 	u64 magic = FILE_MAGIC;
-	char tmp[600];
-	FILE *f;
 
-	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
-	f = fopen(tmp, "w");
 	if (!f)
 		return -1;
 	fwrite(&magic, sizeof(magic), 1, f);
@@ -334,9 +333,7 @@ int store_write(const struct store *s, const char *path)
 	fwrite(s->right, sizeof(*s->right), s->nright, f);
 	put_entries(f, s->rule, s->nrule);
 	put_entries(f, s->pair, s->npair);
-	if (ferror(f) | fclose(f))
-		return -1;
-	return rename(tmp, path);
+	return replace_close(f, path);
 }
 
 static char *get_string(FILE *f)

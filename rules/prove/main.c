@@ -5,7 +5,8 @@
  *
  * Proves the rules of each file that have no record yet (or all) and writes DIR/NAME.proofs. Exit
  * status 0 when every rule is proven. With --keep, the file's text without the rules that are not
- * goes to OUT: what becomes of the learner's candidates.
+ * goes to OUT: what becomes of the learner's candidates. --limit is prove_limit (prove.h) in
+ * millions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,12 +46,12 @@ static int parse_args(int argc, char **argv)
 			opt.records = argv[++i];
 		else if (!strcmp(a, "--model") && i + 1 < argc)
 			opt.model[opt.nmodel++] = argv[++i];
-		else if (!strcmp(a, "--timeout") && i + 1 < argc)
-			prove_timeout_ms = (unsigned)atoi(argv[++i]) * 1000;
+		else if (!strcmp(a, "--limit") && i + 1 < argc)
+			prove_limit = (unsigned)atoi(argv[++i]) * 1000000;
 		else
 			opt.file[opt.nfiles++] = a;
 	}
-	if (opt.jobs < 1 || opt.jobs > 64)
+	if (opt.jobs < 1 || opt.jobs > 64 || !prove_limit)
 		return -1;
 	return opt.records && opt.nfiles ? 0 : -1;
 }
@@ -207,7 +208,7 @@ int main(int argc, char **argv)
 
 	if (parse_args(argc, argv)) {
 		fprintf(stderr, "usage: rules-prove [-j N] [--all] [--progress] [--only NAME] "
-				"[--timeout S] "
+				"[--limit MILLIONS] "
 				"[--model F]... --records DIR FILE...\n");
 		return 2;
 	}

@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 	struct ruleset *sets[512];
 	int nsets = 0, nrules = 0;
 
-	prove_timeout_ms = 10000;
+	prove_limit = 30000000;
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "-n") && i + 1 < argc)
 			opt.count = (unsigned)atoi(argv[++i]);

@@ -18,7 +18,7 @@
 
 #define MAX_OBLIGATIONS 96
 
-unsigned prove_timeout_ms = 20000;
+unsigned prove_limit = 60000000;
 
 struct obligation {
 	char what[64];
@@ -723,7 +723,7 @@ static bool prove_instance(void *arg, const struct instance *in)
 	Z3_solver_inc_ref(c->z, c->solver);
 	params = Z3_mk_params(c->z);
 	Z3_params_inc_ref(c->z, params);
-	Z3_params_set_uint(c->z, params, Z3_mk_string_symbol(c->z, "timeout"), prove_timeout_ms);
+	Z3_params_set_uint(c->z, params, Z3_mk_string_symbol(c->z, "rlimit"), prove_limit);
 	Z3_solver_set_params(c->z, c->solver, params);
 	Z3_params_dec_ref(c->z, params);
 	sem_init(&c->s, c->z);

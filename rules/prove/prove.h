@@ -20,8 +20,11 @@ struct proof {
 	char text[4096]; /* why not */
 };
 
-/* Solver limit for one instance, milliseconds. */
-extern unsigned prove_timeout_ms;
+/*
+ * How much the solver may do for one question, in its own unit (Z3's rlimit; 2 to 4 million are a
+ * second of CPU time). Never a time: what is proven must not depend on the machine or its load.
+ */
+extern unsigned prove_limit;
 
 void prove_rule(const struct rule *r, struct proof *out);
 const char *verdict_name(enum verdict v);

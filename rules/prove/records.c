@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/lang/replace.h"
+
 static void add(struct records *r, const struct record *rec)
 {
 	if (r->n == r->cap) {
@@ -76,11 +78,8 @@ void records_read_results(struct records *r, FILE *f)
 int records_write(const char *path, const char *model, const struct ruleset *rs,
 		  const struct records *old, const struct records *new)
 {
-	char tmp[4096];
-	FILE *f;
+	FILE *f = replace_open(path);
 
-	snprintf(tmp, sizeof(tmp), "%s.tmp", path);
-	f = fopen(tmp, "w");
 	if (!f)
 		return -1;
 	for (int i = 0; i < rs->nrules; i++) {
@@ -92,9 +91,7 @@ int records_write(const char *path, const char *model, const struct ruleset *rs,
 			fprintf(f, "%s %s %d %.0f %s %s\n", rec->hash, model, rec->instances,
 				rec->ms, rec->result, rs->rules[i]->name);
 	}
-	if (fclose(f))
-		return -1;
-	return rename(tmp, path);
+	return replace_close(f, path);
 }
 
 void records_free(struct records *r)

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct ruleset *rs = ruleset_parse("fuzz", (const char *)data, size);
 	struct proof p;
 
-	prove_timeout_ms = 20;
+	prove_limit = 60000;
 	if (rs && !rs->nerrors && rs->nrules && rs->nrules < 4)
 		for (int i = 0; i < rs->nrules; i++)
 			if (few_instances(rs->rules[i]))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Chooses from the learner's candidates those worth a proof and a place in the tables.
 
-    select.py CANDIDATES [--uses FILE | --grams FILE] [--max N] [--least N] [--often N] [--more N] --out FILE
+    pick.py CANDIDATES [--uses FILE | --grams FILE] [--max N] [--least N] [--often N] [--more N] --out FILE
 
 --uses is `rules-eval --uses` or `--marginal` of training profiles: "EXECUTIONS SAVED NAME". Rules that save at least
 --least host instructions there are kept, the best first, and of the others that lose nothing the --more most frequent that
