@@ -53,7 +53,7 @@ $(GUEST)/disk.img: $(G)/disk.sh
 	@echo "  MKE2FS  $@"
 	$(Q)$(G)/disk.sh $@
 
-$(GUEST)/debian.img: $(G)/debian.sh $(G)/debian-setup.sh $(G)/debian-packages.txt $(G)/userns.py $(GUEST)/.fetched
+$(GUEST)/debian.img: $(G)/debian.sh $(G)/root.sh $(G)/debian-setup.sh $(G)/debian-packages.txt $(G)/userns.py $(GUEST)/.fetched
 	$(Q)$(G)/debian.sh $(GUEST)
 
 $(GUEST)/programs.img: $(G)/programs.sh $(G)/programs-build.sh $(G)/programs-packages.txt $(G)/apt.sh $(GUEST)/debian.img
