@@ -19,7 +19,7 @@
 #define TREE_SIZE   0x10000
 #define CHOSEN_ROOM 4096 /* beside the command line */
 
-enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2 };
+enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2, PHANDLE_L2 = 3 };
 enum { IRQ_SPI = 0, IRQ_PPI = 1 };
 #define IRQ_LEVEL_HIGH 4
 
@@ -75,6 +75,28 @@ static void prop_reg(struct tree *t, u64 base, u64 size)
 	CELLS(t, "reg", HI_LO(base), HI_LO(size));
 }
 
+/* kind: "", "i-" or "d-" */
+static void prop_cache(struct tree *t, const char *kind, u32 size, u32 ways)
+{
+	const u32 line = 64;
+	const struct {
+		const char *name;
+		u32 value;
+	} props[] = {{"size", size}, {"line-size", line}, {"sets", size / line / ways}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(props); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%scache-%s", kind, props[i].name);
+		CELLS(t, name, props[i].value);
+	}
+}
+
+/*
+ * The caches of CLIDR_EL1 and CCSIDR_EL1 (get_ccsidr), of which Linux shows sizes only if they
+ * stand here. They describe no host. L2 is everybody's: the scheduler moves tasks most freely among
+ * CPUs that share one.
+ */
 static void build_cpus(struct tree *t, const struct vm_config *cfg)
 {
 	begin(t, "cpus", 0);
@@ -90,8 +112,18 @@ static void build_cpus(struct tree *t, const struct vm_config *cfg)
 		prop_string(t, "compatible", "arm,armv8");
 		prop_string(t, "enable-method", "psci");
 		CELLS(t, "reg", mpidr);
+		prop_cache(t, "i-", 64 << 10, 4);
+		prop_cache(t, "d-", 64 << 10, 4);
+		CELLS(t, "next-level-cache", PHANDLE_L2);
 		end(t);
 	}
+	begin(t, "l2-cache", 0);
+	CELLS(t, "phandle", PHANDLE_L2);
+	prop_string(t, "compatible", "cache");
+	CELLS(t, "cache-level", 2);
+	prop(t, "cache-unified", NULL, 0);
+	prop_cache(t, "", 1 << 20, 8);
+	end(t);
 	end(t);
 }
 

@@ -122,10 +122,10 @@ def check_packages(env, image):
 
 
 @contextlib.contextmanager
-def debian(env, memory=1024, cpus=1, image="debian.img"):
+def debian(env, memory=1024, cpus=1, image="debian.img", append=""):
     disk = env.disk(image)
     check_packages(env, image)
-    with env.boot("root", memory=memory, cpus=cpus, drives=[(disk, False)]) as vm:
+    with env.boot("root", memory=memory, cpus=cpus, append=append, drives=[(disk, False)]) as vm:
         vm.expect("login: $", 600)
         vm.send("root")
         vm.expect("# $", 120)

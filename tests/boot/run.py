@@ -282,6 +282,18 @@ def hwcaps(env):
         check(sorted(got) == sorted(want), f"more: {set(got) - set(want)}, fewer: {set(want) - set(got)}", vm)
 
 
+@test("caches in sysfs: sizes, and who shares them")
+def caches(env):
+    if not env.armature:
+        raise Skip("QEMU's device tree has no caches")
+    with env.boot("shell", cpus=3, append="quiet", net="none") as vm:
+        vm.expect("@@SHELL")
+        out, _ = vm.run("cd /sys/devices/system/cpu/cpu1/cache; for i in index*; do cd $i; "
+                        "echo $(cat level type size ways_of_associativity coherency_line_size shared_cpu_list); cd ..; done")
+        want = ["1 Data 64K 4 64 1", "1 Instruction 64K 4 64 1", "2 Unified 1024K 8 64 0-2"]
+        check(out.splitlines() == want, f"cpu1: {out}", vm)
+
+
 @test("reset has an exit status of its own")
 def reset(env):
     with env.boot("reboot", net="none") as vm:

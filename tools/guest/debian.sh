@@ -4,37 +4,17 @@
 # The directory tree stays in GUEST/debian-root, so that a change of the packages only adds to it.
 #   debian.sh GUEST        (root)
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin
-here=$(dirname "$(readlink -f "$0")")
-guest=$(readlink -m "$1")
-root=$guest/debian-root
-suite=bookworm
-log=$guest/debian.log
-mapfile -t mirrors < <("$here/apt.sh" --mirror)
-packages=$(sed 's/#.*//' "$here/debian-packages.txt" | tr '\n' ' ')
-say() { echo "  DEBIAN  $*"; }
-quiet() { # its output only when it fails
-	"$@" >>"$log" 2>&1 || {
-		tail -n 30 "$log" >&2
-		echo "debian.sh: failed: $* (whole output: $log)" >&2
-		exit 1
-	}
-}
+# shellcheck source=tools/guest/root.sh
+. "$(dirname "$(readlink -f "$0")")/root.sh" debian "$1"
 arm64() { "$here/userns.py" chroot "$root" /usr/bin/env -i PATH=/fake:/usr/sbin:/usr/bin:/sbin:/bin \
 	HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"; }
-
-if [ "$(id -u)" != 0 ]; then
-	echo "debian.sh: the Debian root image needs root (debootstrap, file owners): sudo make guest-debian" >&2
-	exit 1
-fi
-: >"$log"
 
 if [ ! -e "$root/.bootstrapped" ]; then
 	rm -rf "$root"
 	mkdir -p "$root/fake"
 	say "debootstrap, first stage (download and unpack)"
 	quiet debootstrap --foreign --arch=arm64 --variant=minbase \
-		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$suite" "$root" "${mirrors[0]}"
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg bookworm "$root" "${mirrors[0]}"
 	# In a user namespace mknod is refused: make the nodes here and let the second stage believe it did.
 	while read -r name major minor; do
 		[ -e "$root/dev/$name" ] || mknod -m 666 "$root/dev/$name" c "$major" "$minor"
@@ -58,16 +38,7 @@ if [ ! -e "$root/.bootstrapped" ]; then
 	touch "$root/.bootstrapped"
 fi
 
-say "packages: $packages"
-printf 'deb %s %s main\n' "${mirrors[0]}" $suite "${mirrors[0]}" $suite-updates "${mirrors[1]}" $suite-security \
-	>"$root/etc/apt/sources.list"
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no service is started in the chroot
-chmod 755 "$root/usr/sbin/policy-rc.d"
-quiet arm64 apt-get -o APT::Sandbox::User=root -qq update
-# shellcheck disable=SC2086  # a list of words
-quiet arm64 apt-get -o APT::Sandbox::User=root -qq -y --no-install-recommends install $packages
-rm "$root/usr/sbin/policy-rc.d"
+install_packages
 
 say "settings and kernel modules"
 quiet "$here/debian-setup.sh" "$root" "$guest/pkg/cloud" "$guest/pkg/generic"
@@ -82,8 +53,4 @@ mkdir -p "$guest/pool"
 	dpkg-scanpackages -m . 2>>"$log" >Packages
 )
 
-say "$guest/debian.img"
-echo "$packages" >"$root/etc/armature-packages" # tests/boot refuses an image that lacks some
-rm -f "$guest/debian.img.tmp"
-quiet mke2fs -q -F -t ext4 -L debian -d "$root" "$guest/debian.img.tmp" 3G
-mv "$guest/debian.img.tmp" "$guest/debian.img"
+make_image 3G

@@ -42,6 +42,7 @@ if [ ! -e "$build/sqlite3/.built" ]; then
 		cd "$build/sqlite3"
 		"$(src sqlite3)/configure" --host=$cross --disable-tcl --disable-shared --disable-readline CFLAGS=-O1
 		gcc -o lemon "$(src sqlite3)/tool/lemon.c" # Debian's makefile takes the cross compiler
+		cp "$(src sqlite3)/tool/lempar.c" .
 		make -j"$jobs" fuzzcheck speedtest1 threadtest3 mptester
 		touch .built
 	)
@@ -88,7 +89,7 @@ grep -rlIF "$build/openssl" "$root/openssl" | xargs -r sed -i "s:$build/openssl:
 
 # Perl's own tests with Debian's perl: a tree of its t/ and one lib/ of all that the packages scatter.
 fresh perl
-cp -a "$(src perl)/t" "$root/perl/t"
+cp -a "$(src perl)/t" "$(src perl)/regen" "$root/perl/"
 mkdir "$root/perl/lib"
 for d in "$root"/../usr/{share/perl/5.*,lib/$cross/perl/5.*,lib/$cross/perl-base}; do
 	[ -L "$d" ] || cp -aL "$d/." "$root/perl/lib/"
