@@ -186,6 +186,29 @@ static u32 make_desc(struct place *p, const struct hir *h, const struct group *g
 }
 
 /*
+ * The base is page_va and a constant (ADRP): where in its page the group lies is known, and that it
+ * does not leave it.
+ */
+static bool known_page(const struct place *p, const struct hir *h, const struct group *g)
+{
+	s64 off = g->lo, step;
+
+	for (const struct hir *d = h; !tests_alignment(p, h) && d-- > p->tr->hir.op;) {
+		if (d->op == HIR_HELPER || d->op == HIR_HELPER_END)
+			return false;
+		if (!same_loc(&d->d, &h->a))
+			continue;
+		if (d->op == HIR_PCADDR)
+			return ((off + d->a.imm) & (s64)(PAGE_SIZE - 1)) + g->hi - g->lo <=
+			       (s64)PAGE_SIZE;
+		if (!base_step(d, &h->a, &step))
+			return false;
+		off += step;
+	}
+	return false;
+}
+
+/*
  * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
  * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
  */
@@ -228,7 +251,9 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	}
 	p->busy |= BIT(RDX);
 	p->op_busy |= BIT(RDX);
-	if (tests_alignment(p, h) && h->size) {
+	if (known_page(p, h, g)) {
+		;
+	} else if (tests_alignment(p, h) && h->size) {
 		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
 		cold_from(c, x_jcc_fwd(a, XCC_NE));
 	} else if (len > 1 && len == 1u << h->size && h->size < 4) {
