@@ -10,10 +10,10 @@ GUEST_FILES := $(foreach k,$(GKERN),$(GUEST)/Image-$(k) $(GUEST)/Image-$(k).gz $
 guest: $(GUEST_FILES) ## fetch the Debian arm64 kernels, make initramfs and disk (guest/)
 	@echo "guest: $(GUEST)/ is up to date"
 
-guest-debian: $(GUEST)/debian.img ## make a Debian bookworm arm64 root image with systemd (root, 10 minutes)
+guest-debian: $(GUEST)/debian.img ## make a Debian bookworm arm64 root image with systemd (root, 20 minutes)
 	@echo "guest: $(GUEST)/debian.img is up to date"
 
-guest-programs: $(GUEST)/programs.img ## the same with JIT compilers and test suites, for `make test-long` (root, 20 minutes)
+guest-programs: $(GUEST)/programs.img ## the same with JIT compilers and test suites, for `make test-long` (root, 25 minutes)
 	@echo "guest: $(GUEST)/programs.img is up to date"
 
 guest-update: ## ask the archive for newer guest packages, then rebuild the guest
