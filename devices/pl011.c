@@ -195,22 +195,22 @@ static void tx_drain(struct pl011 *u)
 {
 	while (u->s.tx_count && !u->tx_blocked) {
 		u32 n = TX_RING - u->s.tx_head;
-		u32 before = u->s.tx_count;
 		size_t taken;
 
-		if (n > before)
-			n = before;
+		if (n > u->s.tx_count)
+			n = u->s.tx_count;
 		/* Only this thread moves the head, so the bytes stay put without the lock. */
 		pthread_mutex_unlock(&u->lock);
 		taken = u->params.chardev
 				? chardev_write(u->params.chardev, u->s.tx + u->s.tx_head, n)
 				: n;
 		pthread_mutex_lock(&u->lock);
+		/* The guest may have filled the ring just now: it waits for this interrupt. */
+		if (u->s.tx_count == TX_RING && taken)
+			u->s.ris |= INT_TX;
 		u->s.tx_head = (u->s.tx_head + (u32)taken) % TX_RING;
 		u->s.tx_count -= (u32)taken;
 		u->tx_blocked = taken < n;
-		if (before == TX_RING && taken)
-			u->s.ris |= INT_TX;
 	}
 	irq_update(u);
 }

@@ -39,6 +39,7 @@ struct chardev {
 	char out[8192];
 	size_t n, room;
 	unsigned writes, accepts;
+	void (*during_write)(void); /* what the guest does meanwhile; once */
 };
 
 static struct chardev host;
@@ -56,6 +57,11 @@ void chardev_accept_input(struct chardev *cd)
 
 size_t chardev_write(struct chardev *cd, const void *buf, size_t len)
 {
+	void (*meanwhile)(void) = cd->during_write;
+
+	cd->during_write = NULL;
+	if (meanwhile)
+		meanwhile();
 	if (len > cd->room)
 		len = cd->room;
 	memcpy(cd->out + cd->n, buf, len);
@@ -197,6 +203,26 @@ static void test_host_is_slow(void **state)
 	assert_int_equal(host.n, sent + 1);
 }
 
+static void fill(void)
+{
+	while (!(rd(FR) & TXFF))
+		wr(DR, 'f');
+	assert_false(irq);
+}
+
+/* The guest fills the ring while the host takes what was in it, then waits. */
+static void test_filled_meanwhile(void **state)
+{
+	enable();
+	host.room = sizeof(host.out);
+	wr(IMSC, TX);
+	put("a");
+	host.during_write = fill;
+	event_loop_poll(loop, 1000);
+	assert_int_equal(host.n, 4096);
+	assert_true(irq);
+}
+
 static void test_tx_interrupt(void **state)
 {
 	enable();
@@ -332,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reset_values, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output_in_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_host_is_slow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_filled_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tx_interrupt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_fills_up, setup, teardown),

@@ -59,7 +59,7 @@ openssl_programs="bn_internal_test chacha_internal_test curve448_internal_test e
 	poly1305_internal_test siphash_internal_test sm2_internal_test sm3_internal_test sm4_internal_test
 	asn1_internal_test bntest exptest ectest ecdsatest dhtest dsatest dsa_no_digest_size_test rsa_test evp_test evp_kdf_test
 	aesgcmtest cmactest hmactest destest bftest igetest constant_time_test threadstest sslapitest asn1_time_test
-	gmdifftest ecstresstest bio_enc_test srptest pkey_meth_test lhash_test sparse_array_test"
+	threadstest_fips gmdifftest ecstresstest bio_enc_test srptest pkey_meth_test lhash_test sparse_array_test"
 if [ ! -e "$build/openssl/.built" ]; then
 	rm -rf "$build/openssl"
 	cp -a "$(src openssl)" "$build/openssl"
