@@ -199,8 +199,8 @@ struct dbt_vm {
 	/* thunks, RX addresses */
 	s8 vmap[32]; /* host register of a guest vector register while EL0 code runs, -1: in memory
 		      */
-	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_sp_miss, t_gp, t_leave, t_ret_empty, t_dispatch,
-		t_excl_take;
+	u32 t_lookup, t_indirect, t_chain, t_helper, t_miss, t_sp_miss, t_gp, t_leave, t_ret_empty,
+		t_dispatch, t_excl_take;
 	void (*enter)(struct dbt_vcpu *cpu, u64 host);
 
 	struct dbt_view el1, flat; /* EL1 (upper half), MMU off */
