@@ -126,7 +126,7 @@ def gaps(a):
             rules[rule] = rules.get(rule, 0) + int(saved)
     best = sorted(rules, key=lambda r: (-rules[r], r))[:10]
     text = table(["program, with boot", "gaps, no access crossed, %", "accesses crossed by others, %", "any order, %"], rows)
-    return text + "\nThe second column by rules, % of all these programs: " + ", ".join(
+    return text + '\n"accesses crossed by others" by rule, % of all these programs: ' + ", ".join(
         f"`{r}` {100 * rules[r] / host:.3f}" for r in best) + ".\n"
 
 
