@@ -153,7 +153,6 @@ enum {
 	HM_ACQUIRE = 1 << 1, /* free on x86; kept for dumps */
 	HM_RELEASE = 1 << 2, /* STLR: store is followed by a full fence or is an xchg */
 	HM_ALIGN = 1 << 3,   /* a misaligned address goes to the slow path (alignment fault) */
-	HM_SPBASE = 1 << 4,  /* address known aligned to its size (SP-relative) */
 };
 
 /* x86 condition codes as encoded, for BAIL/XSET. */

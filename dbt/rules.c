@@ -29,13 +29,6 @@ static inline s64 rule_label(const struct tr *tr, const struct a64_insn *g, unsi
 	return (s64)tr->page_off + 4 * (s64)(tr->i + k) + g[k].imm;
 }
 
-/* SP is 16-byte aligned, so an aligned displacement off it cannot cross a page. */
-static inline void rule_sp_base(struct hir *h)
-{
-	if (h->a.kind == H_X && h->a.reg == REG_SP && !(h->imm2 & ((1 << h->size) - 1)))
-		h->mflags |= HM_SPBASE;
-}
-
 /* Guest register r has a host register. */
 static inline bool rule_pinned(s64 r)
 {

@@ -50,8 +50,6 @@ static struct hir *access(struct tr *tr, const struct a64_insn *in, enum hir_op 
 	h->size = in->size;
 	h->sx = in->sx;
 	h->imm2 = disp;
-	if (in->rn == 31 && in->amode != A64_AM_REG)
-		h->mflags |= HM_SPBASE;
 	return h;
 }
 

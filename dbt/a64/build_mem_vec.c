@@ -10,7 +10,6 @@
 struct vaddr {
 	struct hir_opnd base;
 	s32 disp;
-	u8 mflags;
 };
 
 static void emit_ld(struct hir_buf *b, struct vaddr a, s32 off, struct hir_opnd d, unsigned size)
@@ -19,7 +18,6 @@ static void emit_ld(struct hir_buf *b, struct vaddr a, s32 off, struct hir_opnd 
 
 	h->imm2 = a.disp + off;
 	h->size = (u8)size;
-	h->mflags = a.mflags;
 }
 
 static void emit_st(struct hir_buf *b, struct vaddr a, s32 off, struct hir_opnd v, unsigned size)
@@ -28,7 +26,6 @@ static void emit_st(struct hir_buf *b, struct vaddr a, s32 off, struct hir_opnd 
 
 	h->imm2 = a.disp + off;
 	h->size = (u8)size;
-	h->mflags = a.mflags;
 }
 
 /* [Xn, Rm, extend #amount] */
@@ -69,8 +66,6 @@ static struct vaddr address(struct tr *tr, const struct a64_insn *in)
 	case A64_AM_POST: break;
 	default: a.disp = (s32)in->imm;
 	}
-	if (in->rn == REG_SP && !(a.disp & ((1 << in->size) - 1)))
-		a.mflags = HM_SPBASE;
 	return a;
 }
 

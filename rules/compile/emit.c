@@ -278,9 +278,6 @@ static void emit_mem(struct ectx *c, const struct hinsn *h, int op)
 		fprintf(o, ");\n\th->size = %u;\n\th->sx = %d;\n", mem_log2(t, 0),
 			t >= MEM_SB && t <= MEM_SW);
 	emit_disp(c, h);
-	if ((h->a.kind == HO_PARAM && r->param[h->a.reg].rc == RC_SP) ||
-	    (h->a.kind == HO_FIXED && h->a.reg == 31))
-		fprintf(o, "\trule_sp_base(h);\n");
 }
 
 static void emit_cc(struct ectx *c, const struct hinsn *h)
