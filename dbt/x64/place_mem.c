@@ -39,7 +39,10 @@ static bool tests_alignment(const struct place *p, const struct hir *h)
 	return h->mflags & HM_ALIGN || p->tr->mode & TR_MODE_ALIGN;
 }
 
-/* Ends what a page check may be relied on for: calls to C, or rdx is needed. */
+/*
+ * Ends what a page check may be relied on for: calls to C, or rdx is needed, or more is written
+ * than the destination.
+ */
 static bool ends_group(const struct hir *h)
 {
 	switch (h->op) {
@@ -194,7 +197,7 @@ static bool known_page(const struct place *p, const struct hir *h, const struct 
 	s64 off = g->lo, step;
 
 	for (const struct hir *d = h; !tests_alignment(p, h) && d-- > p->tr->hir.op;) {
-		if (d->op == HIR_HELPER || d->op == HIR_HELPER_END)
+		if (ends_group(d))
 			return false;
 		if (!same_loc(&d->d, &h->a))
 			continue;
