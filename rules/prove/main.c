@@ -177,7 +177,8 @@ static int prove_file(const char *file, const char *model, int *nrules, double *
 			continue;
 		records_write(path, model, rs, &old, &new);
 		if (opt.progress)
-			fprintf(stderr, "prove: %d of %d\n", i + BATCH, rs->nrules);
+			fprintf(stderr, "prove: %d of %d\n",
+				i + BATCH < rs->nrules ? i + BATCH : rs->nrules, rs->nrules);
 	}
 	for (int i = 0; i < rs->nrules; i++) {
 		if (!proved(&old, &new, rs->rules[i])) {
