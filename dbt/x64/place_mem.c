@@ -18,6 +18,7 @@
 struct group {
 	s32 lo, hi;
 	bool store;
+	bool sp;	  /* by the window of SP (cpu->sp_page) */
 	unsigned count;	  /* accesses covered */
 	bool one_insn;	  /* all of one guest instruction */
 	bool interleaved; /* accesses off other bases come in between */
@@ -73,12 +74,19 @@ static bool base_step(const struct hir *h, const struct hir_opnd *base, s64 *ste
 	return false;
 }
 
+static bool sp_window(const struct place *p, const struct hir *h)
+{
+	return h->a.kind == H_X && h->a.reg == REG_SP && is_access(h) && !p->tr->single &&
+	       !(h->mflags & HM_UNPRIV) && !tests_alignment(p, h) && !p->vm->cfg.no_sp_window;
+}
+
 /* The accesses from op p->i on that one check may cover. */
 static struct group find_group(struct place *p, const struct hir *first)
 {
 	struct group g = {.lo = first->imm2,
 			  .hi = first->imm2 + (1 << first->size),
 			  .store = is_store(first),
+			  .sp = sp_window(p, first),
 			  .count = 1,
 			  .one_insn = true};
 	bool narrow = p->tr->single || p->vm->cfg.no_hoist || p->vm->cfg.no_across_memory;
@@ -211,6 +219,65 @@ static bool known_page(const struct place *p, const struct hir *h, const struct 
 	return false;
 }
 
+static void take_rdx_for_op(struct place *p)
+{
+	p->busy |= BIT(RDX);
+	p->op_busy |= BIT(RDX);
+}
+
+/* What every check begins with: flags where a fault finds them, rdx free of what it held. */
+static void check_begin(struct place *p, const struct hir *h)
+{
+	cache_lose_rdx(p);
+	if (!h->defer)
+		flags_to_mem(p); /* a fault here shows NZCV, dead or not */
+	p->fl_eflags = false;
+	if (!(h->a.kind == H_T && p->treg[h->a.reg] == RDX) && p->busy & BIT(RDX))
+		take_reg(p, RDX);
+}
+
+static struct cold *cold_check(struct place *p, enum cold_kind kind, const struct group *g,
+			       u32 desc)
+{
+	struct cold *c = cold_add(p, kind);
+
+	c->desc = desc;
+	c->back = p->a.p;
+	c->adisp = g->lo;
+	return c;
+}
+
+/* Does the group, whose address is in ra, stay in its page, and is it aligned where it must be? */
+static void emit_span_test(struct place *p, const struct hir *h, const struct group *g,
+			   struct cold *c, int ra)
+{
+	struct xasm *a = &p->a;
+	unsigned len = (unsigned)(g->hi - g->lo);
+
+	if (known_page(p, h, g))
+		return;
+	if (tests_alignment(p, h) && h->size) {
+		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
+		cold_from(c, x_jcc_fwd(a, XCC_NE));
+	} else if (len > 1 && len == 1u << h->size && h->size < 4) {
+		x_test_i(a, 1, xr(ra), (s32)len - 1);
+		c->misaligned = x_jcc_fwd(a, XCC_NE);
+		c->aligned = a->p;
+		c->size = (u8)len;
+		c->ra = (s8)ra;
+	} else if (len > 1) {
+		int t = ra == RDX ? alloc_scratch(p) : RDX;
+
+		x_rorx(a, 4, t, xr(ra), 12);
+		x_alu_i(a, 4, XCMP, xr(t), (s32)((0x1000 - len + 1) << 20));
+		cold_from(c, x_jcc_fwd(a, XCC_AE));
+		if (t != RDX) {
+			p->busy &= ~BIT(t);
+			p->op_busy &= ~BIT(t);
+		}
+	}
+}
+
 /*
  * Emits the check for group g; afterwards rdx = addend, taken for this op. Returns a register
  * holding base + lo, valid only when the base is in memory (it then stays taken for this op).
@@ -218,20 +285,11 @@ static bool known_page(const struct place *p, const struct hir *h, const struct 
 static int emit_page_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	struct xasm *a = &p->a;
-	unsigned len = (unsigned)(g->hi - g->lo);
 	struct cold *c;
 	int ra;
 
-	cache_lose_rdx(p);
-	if (!h->defer)
-		flags_to_mem(p); /* a fault here shows NZCV, dead or not */
-	p->fl_eflags = false;
-	if (!(h->a.kind == H_T && p->treg[h->a.reg] == RDX) && p->busy & BIT(RDX))
-		take_reg(p, RDX);
-	c = cold_add(p, COLD_MISS);
-	c->desc = desc;
-	c->back = a->p;
-	c->adisp = g->lo;
+	check_begin(p, h);
+	c = cold_check(p, COLD_MISS, g, desc);
 	if (opnd_is_mem(p, &h->a)) {
 		c->base = opnd_rm(p, &h->a);
 		if (g->lo) {
@@ -252,30 +310,8 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 			x_lea(a, 8, ra, xm(c->base.reg, g->lo));
 		}
 	}
-	p->busy |= BIT(RDX);
-	p->op_busy |= BIT(RDX);
-	if (known_page(p, h, g)) {
-		;
-	} else if (tests_alignment(p, h) && h->size) {
-		x_test_i(a, ra < 4 ? 1 : 4, xr(ra), (1 << h->size) - 1);
-		cold_from(c, x_jcc_fwd(a, XCC_NE));
-	} else if (len > 1 && len == 1u << h->size && h->size < 4) {
-		x_test_i(a, 1, xr(ra), (s32)len - 1);
-		c->misaligned = x_jcc_fwd(a, XCC_NE);
-		c->aligned = a->p;
-		c->size = (u8)len;
-		c->ra = (s8)ra;
-	} else if (len > 1) {
-		int t = ra == RDX ? alloc_scratch(p) : RDX;
-
-		x_rorx(a, 4, t, xr(ra), 12);
-		x_alu_i(a, 4, XCMP, xr(t), (s32)((0x1000 - len + 1) << 20));
-		cold_from(c, x_jcc_fwd(a, XCC_AE));
-		if (t != RDX) {
-			p->busy &= ~BIT(t);
-			p->op_busy &= ~BIT(t);
-		}
-	}
+	take_rdx_for_op(p);
+	emit_span_test(p, h, g, c, ra);
 	x_bextr(a, 8, RDX, xr(ra), REG_LDTAB);
 	if (h->mflags & HM_UNPRIV) {
 		int t = alloc_scratch(p);
@@ -296,12 +332,6 @@ static int emit_page_check(struct place *p, const struct hir *h, const struct gr
 	return ra;
 }
 
-static bool sp_window(const struct place *p, const struct hir *h)
-{
-	return h->a.kind == H_X && h->a.reg == REG_SP && is_access(h) && !p->tr->single &&
-	       !(h->mflags & HM_UNPRIV) && !tests_alignment(p, h) && !p->vm->cfg.no_sp_window;
-}
-
 /*
  * The check for group g off SP: is it in the page of the last one (cpu->sp_page)? Leaves the same
  * as emit_page_check.
@@ -309,24 +339,14 @@ static bool sp_window(const struct place *p, const struct hir *h)
 static void emit_sp_check(struct place *p, const struct hir *h, const struct group *g, u32 desc)
 {
 	struct xasm *a = &p->a;
-	int sp = regmap_host[REG_SP];
 	struct cold *c;
 
-	cache_lose_rdx(p);
+	check_begin(p, h);
 	for (unsigned k = 0; k < N_ADDENDS; k++)
 		p->ac[k].valid &= !p->ac[k].sp;
-	if (!h->defer)
-		flags_to_mem(p);
-	p->fl_eflags = false;
-	if (p->busy & BIT(RDX))
-		take_reg(p, RDX);
-	p->busy |= BIT(RDX);
-	p->op_busy |= BIT(RDX);
-	c = cold_add(p, COLD_SP_MISS);
-	c->desc = desc;
-	c->back = a->p;
-	c->adisp = g->lo;
-	x_lea(a, 8, RDX, xm(sp, g->lo));
+	take_rdx_for_op(p);
+	c = cold_check(p, COLD_SP_MISS, g, desc);
+	x_lea(a, 8, RDX, xm(regmap_host[REG_SP], g->lo));
 	x_alu_rm(a, 8, XSUB, RDX, xm(RBP, CPU_OFF(sp_page)));
 	x_alu_i(a, 8, XCMP, xr(RDX), (s32)PAGE_SIZE - (g->hi - g->lo));
 	cold_from(c, x_jcc_fwd(a, XCC_A));
@@ -341,7 +361,7 @@ static int emit_check(struct place *p, const struct hir *h, const struct group *
 
 	if (p->vm->cfg.no_across_memory)
 		state_store(p, p->i);
-	if (sp_window(p, h)) {
+	if (g->sp) {
 		emit_sp_check(p, h, g, desc);
 		ra = regmap_host[REG_SP];
 	} else {
@@ -366,12 +386,6 @@ void note_site(struct place *p, u32 desc)
 		return;
 	}
 	p->site[p->nsites++] = (struct site){.host = (u32)xasm_pc(&p->a), .desc = desc};
-}
-
-static void take_rdx_for_op(struct place *p)
-{
-	p->busy |= BIT(RDX);
-	p->op_busy |= BIT(RDX);
 }
 
 /* The check done earlier that covers this access, its value in rdx; NULL if there is none. */
@@ -418,8 +432,8 @@ static struct addend_cache *cache_add(struct place *p, const struct hir *h, cons
 		p->ac_next = (k + 1) % N_ADDENDS;
 	}
 	p->ac[k] = (struct addend_cache){.valid = true,
-					 .saved = g->interleaved && !sp_window(p, h),
-					 .sp = sp_window(p, h),
+					 .saved = g->interleaved && !g->sp,
+					 .sp = g->sp,
 					 .store = g->store,
 					 .unpriv = h->mflags & HM_UNPRIV,
 					 .base_kind = h->a.kind,

@@ -4,8 +4,9 @@
  * others stand between them that depend on none of them, it could match all the same if those were
  * moved before or behind the sequence. Measured without a matcher that can: instructions of a block
  * are moved past independent ones, at most MAX_GAP at a time, as long as more of the block goes by
- * sequences and host code gets shorter, and what is saved is added up. An upper bound: the matcher
- * would meet the sequences one after the other, and not choose the best of all.
+ * sequences and host code gets shorter, and what is saved is added up. An estimate, rather high:
+ * each move is the best of all there are, where a matcher would meet the sequences one after the
+ * other; but it is no search of every order.
  */
 #include "rules/learn/eval.h"
 

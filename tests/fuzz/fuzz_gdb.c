@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a client sends to the gdb stub: any bytes, and the packets they frame with a sum that is
- * right. */
+/* Input of the gdb stub: packets with the right checksum, and bytes of any kind. */
 #include <stdlib.h>
 #include <string.h>
 

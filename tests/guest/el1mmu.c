@@ -187,6 +187,8 @@ static void test_tlbi(void)
 
 	pte_set(&low_ptes[3], (u64)page[0] | bits);
 	flush();
+	load_user(va); /* EL0's view exists: else a TLBI waits for whoever might use it, this CPU
+			  too */
 	asm volatile("msr spsel, #0; mov sp, %2; str xzr, [sp, #8]; ldr %0, [sp]; str %4, [%3];"
 		     "dsb ishst; tlbi vae1is, %5; dsb ish; isb; ldr %1, [sp]; msr spsel, #1"
 		     : "=&r"(v), "=&r"(w)

@@ -244,7 +244,22 @@ static int listen_on_loopback(u16 *port)
 	return fd;
 }
 
-/* The guest connects to a server on the host's loopback (10.0.2.2), asks, is answered, hangs up. */
+/* The guest connects to `server` on the host's loopback (10.0.2.2): the server's end. */
+static int connect_out(struct fixture *f, struct tcp *t, int server)
+{
+	int peer;
+
+	create_user(f, (struct net_user_params){0});
+	send_arp(f);
+	send_tcp(f, t, 2, "");
+	wait_tcp(f, t, 0x12, NULL);
+	send_tcp(f, t, 0x10, "");
+	peer = accept(server, NULL, NULL);
+	assert_true(peer >= 0);
+	return peer;
+}
+
+/* The guest connects, asks, is answered, hangs up. */
 static void test_user_tcp_out(void **state)
 {
 	struct fixture *f = *state;
@@ -252,13 +267,7 @@ static void test_user_tcp_out(void **state)
 	char buf[64] = "", data[2048];
 	int server = listen_on_loopback(&t.dport), peer;
 
-	create_user(f, (struct net_user_params){0});
-	send_arp(f);
-	send_tcp(f, &t, 2, "");
-	wait_tcp(f, &t, 0x12, NULL);
-	send_tcp(f, &t, 0x10, "");
-	peer = accept(server, NULL, NULL);
-	assert_true(peer >= 0);
+	peer = connect_out(f, &t, server);
 	send_tcp(f, &t, 0x18, "GET /");
 	assert_int_equal(recv(peer, buf, sizeof(buf), 0), 5);
 	assert_string_equal(buf, "GET /");
@@ -360,12 +369,7 @@ static void test_user_backlog(void **state)
 	int server = listen_on_loopback(&t.dport), peer;
 	size_t n = 0;
 
-	create_user(f, (struct net_user_params){0});
-	send_arp(f);
-	send_tcp(f, &t, 2, "");
-	wait_tcp(f, &t, 0x12, NULL);
-	send_tcp(f, &t, 0x10, "");
-	peer = accept(server, NULL, NULL);
+	peer = connect_out(f, &t, server);
 	for (size_t i = 0; i < sizeof(blob); i++)
 		blob[i] = (char)('a' + i % 26);
 	vg_bring_up(&f->g, MRG | BIT(VIRTIO_RING_F_EVENT_IDX), 2); /* no buffers now */
